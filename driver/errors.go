@@ -90,3 +90,18 @@ func KindOf(err error) Kind {
 func invalid(op, attr, detail, hint string) *Error {
 	return &Error{Op: op, Kind: KindInvalid, Attr: attr, Detail: detail, Hint: hint}
 }
+
+// missingKey is the refusal of a call that needs a personal key when there is
+// none. cause, if any, is the credential source's own reason.
+func missingKey(host string, cause error) *Error {
+	e := &Error{
+		Kind:   KindUnauthenticated,
+		Detail: "no personal API key is set",
+		Hint:   "Set POSTHOG_PERSONAL_API_KEY to a personal API key (phx_…), created at https://" + host + "/settings/user-api-keys, and start again.",
+		Err:    cause,
+	}
+	if cause != nil {
+		e.Detail = cleanText(cause.Error(), maxDetail)
+	}
+	return e
+}

@@ -1,0 +1,214 @@
+package driver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/posthog-mcp/posthog-mcp/driver/credential"
+)
+
+// wire sends one HTTP request and reads its whole answer, bounded. It knows no
+// retry and no limit. It follows no redirect: a redirect could carry the key
+// to another host.
+type wire struct {
+	rt        http.RoundTripper
+	pinned    *url.URL // the only origin that gets the personal key
+	cred      credential.Source
+	userAgent string
+}
+
+// answer is what PostHog said.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+var (
+	errBodyTooLarge = errors.New("answer larger than the limit")
+	errBodyBroken   = errors.New("answer cut off or badly compressed")
+)
+
+// newTransport gives the transport for PostHog: few hosts, many calls, so idle
+// connections are kept, and every step but the answer itself is bounded.
+func newTransport(useProxyEnv bool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    32,
+		MaxConnsPerHost:        64,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+		DisableCompression:     true, // decompressed here, with a bound
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	if useProxyEnv {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return t
+}
+
+func userAgent(version string) string {
+	if version == "" {
+		version = "dev"
+	}
+	return fmt.Sprintf("posthog-mcp/%s (%s; %s/%s)", cleanText(version, 60), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// flight records when the parts of one attempt happened. The transport calls
+// it from its own goroutines, also after a canceled attempt has returned.
+type flight struct {
+	mu           sync.Mutex
+	wroteHeaders bool
+	wrote        time.Time // whole request written
+	firstByte    time.Time // of the answer
+}
+
+func (f *flight) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		WroteHeaders: func() {
+			f.mu.Lock()
+			f.wroteHeaders = true
+			f.mu.Unlock()
+		},
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			f.mu.Lock()
+			f.wrote = time.Now()
+			f.mu.Unlock()
+		},
+		GotFirstResponseByte: func() {
+			f.mu.Lock()
+			f.firstByte = time.Now()
+			f.mu.Unlock()
+		},
+	}
+}
+
+// times gives when the request was written and the answer began, and whether
+// PostHog may have seen anything of it.
+func (f *flight) times() (wrote, firstByte time.Time, sent bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wrote, f.firstByte, f.wroteHeaders || !f.wrote.IsZero() || !f.firstByte.IsZero()
+}
+
+// send makes one attempt of the call. An error means that no complete answer
+// came; f says how far it got.
+func (w *wire) send(ctx context.Context, c *call, f *flight) (*answer, error) {
+	var body io.Reader
+	if c.payload != nil {
+		body = bytes.NewReader(c.payload)
+	}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, f.trace()), c.method, "", body)
+	if err != nil {
+		return nil, err
+	}
+	req.URL = c.url
+	req.Host = c.url.Host
+	h := req.Header
+	h.Set("User-Agent", w.userAgent)
+	h.Set("Accept", "application/json")
+	h.Set("Accept-Encoding", "gzip")
+	h.Set("X-Request-Id", c.id)
+	if c.payload != nil {
+		h.Set("Content-Type", "application/json")
+		if c.gzip {
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
+	if err := w.authorize(ctx, req, c); err != nil {
+		return nil, err
+	}
+	res, err := w.rt.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // nothing is lost: the body was read or given up
+	data, err := readBody(res, c.maxBody)
+	ans := &answer{status: res.StatusCode, header: res.Header, body: data}
+	if err != nil {
+		return ans, err
+	}
+	return ans, nil
+}
+
+// authorize adds the personal key to requests for the pinned origin, and to no
+// other.
+func (w *wire) authorize(ctx context.Context, req *http.Request, c *call) error {
+	if c.target != appHost || !sameOrigin(req.URL, w.pinned) {
+		return nil
+	}
+	key, err := w.key(ctx)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key.Reveal())
+	return nil
+}
+
+// key gives the personal key, or an *Error of kind unauthenticated.
+func (w *wire) key(ctx context.Context) (credential.Secret, error) {
+	if w.cred == nil {
+		return credential.Secret{}, missingKey(w.pinned.Host, nil)
+	}
+	key, err := w.cred.Key(ctx)
+	if err != nil || key.IsZero() {
+		return credential.Secret{}, missingKey(w.pinned.Host, err)
+	}
+	return key, nil
+}
+
+// readBody reads and decompresses at most limit bytes.
+func readBody(res *http.Response, limit int64) ([]byte, error) {
+	var r io.Reader = res.Body
+	zipped := strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") && !res.Uncompressed
+	if zipped {
+		zr, err := gzip.NewReader(res.Body)
+		if errors.Is(err, io.EOF) {
+			return nil, nil // an empty answer that claims to be compressed
+		}
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		r = zr
+	} else if res.ContentLength > limit {
+		return nil, errBodyTooLarge
+	}
+	var buf bytes.Buffer
+	if n := res.ContentLength; n > 0 && n < 1<<20 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	switch {
+	case n > limit:
+		return nil, errBodyTooLarge
+	case err != nil:
+		return nil, bodyError(err)
+	}
+	return buf.Bytes(), nil
+}
+
+// bodyError tells a damaged answer from a lost connection.
+func bodyError(err error) error {
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || strings.HasPrefix(err.Error(), "flate:") {
+		return fmt.Errorf("%w: %w", errBodyBroken, err)
+	}
+	return err
+}
