@@ -20,7 +20,7 @@ func call(
 		if p := recover(); p != nil {
 			envOf(ctx).logger.ErrorContext(ctx, "tool panicked", slog.String("tool", spec.Name),
 				slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			res = fail(ctx, spec, &driver.Error{
+			res = Fail(ctx, spec, &driver.Error{
 				Op: spec.Name, Kind: driver.KindUpstream,
 				Detail: "the tool failed inside this server",
 				Hint:   "It is a fault of this server, not of the arguments; do not repeat the call unchanged.",
@@ -29,19 +29,19 @@ func call(
 	}()
 	params, err := t.Params()
 	if err != nil {
-		return fail(ctx, spec, err)
+		return Fail(ctx, spec, err)
 	}
 	values, err := Decode(spec.Name, params, args)
 	if err != nil {
-		return fail(ctx, spec, err)
+		return Fail(ctx, spec, err)
 	}
 	out, err := run(ctx, values)
 	if err != nil {
-		return fail(ctx, spec, err)
+		return Fail(ctx, spec, err)
 	}
 	res, err = shape(ctx, spec, out)
 	if err != nil {
-		return fail(ctx, spec, err)
+		return Fail(ctx, spec, err)
 	}
 	return res
 }

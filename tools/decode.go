@@ -131,9 +131,7 @@ func (d *decoder) err(op string, params []Param) error {
 		detail = "\n- " + detail
 	}
 	e := &driver.Error{Op: op, Kind: driver.KindInvalid, Attr: d.attr, Detail: clip(detail, maxProblemText-300)}
-	if sample := sampleArgs(params); sample != "" {
-		e.Hint = "Arguments that work: " + clip(sample, 200)
-	}
+	e.Hint = "Arguments that work: " + clip(string(SampleArgs(params, false)), 200)
 	return e
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/driver"
 )
 
-// fail turns an error into a result that says what to do next.
-func fail(ctx context.Context, spec Spec, err error) *Result {
+// Fail turns an error into a result that says what to do next.
+func Fail(ctx context.Context, spec Spec, err error) *Result {
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {
 		e = &driver.Error{Op: spec.Name, Kind: driver.KindUpstream, Detail: "the tool failed", Err: err}

@@ -164,7 +164,7 @@ func (r *Registry) Call(ctx context.Context, ph *driver.Client, name string, arg
 	ctx = context.WithValue(ctx, envKey{}, r.env)
 	t, ok := r.Get(name)
 	if !ok {
-		return fail(ctx, Spec{Name: name, Own: true}, r.unknown(name))
+		return Fail(ctx, Spec{Name: name, Own: true}, r.unknown(name))
 	}
 	return t.Call(ctx, ph, args)
 }

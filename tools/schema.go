@@ -100,7 +100,7 @@ func (p Param) sample() string {
 		return "[" + p.Items.sample() + "]"
 	case Object:
 		if p.Fields != nil {
-			return sampleArgs(p.Fields)
+			return string(SampleArgs(p.Fields, false))
 		}
 		return `{"plan":"pro"}`
 	default:
@@ -108,13 +108,14 @@ func (p Param) sample() string {
 	}
 }
 
-// sampleArgs gives the smallest arguments that a tool takes, as JSON.
-func sampleArgs(params []Param) string {
+// SampleArgs gives arguments that a tool takes: the required ones, or all of
+// them. Docs show them and tests check them against the schema.
+func SampleArgs(params []Param, all bool) json.RawMessage {
 	obj := object{}
 	for _, p := range params {
-		if p.Required {
+		if p.Required || all {
 			obj = append(obj, member{p.Name, json.RawMessage(p.sample())})
 		}
 	}
-	return string(appendTree(nil, obj))
+	return appendTree(nil, obj)
 }
