@@ -8,6 +8,7 @@
 package data
 
 import (
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,8 +22,9 @@ type Property struct {
 }
 
 // Properties is an ordered list of properties. Base holds those that every
-// event of one session shares, so that 150,000 events stay small in memory;
-// Own wins over Base.
+// event of one session shares, so that 150,000 events stay small in memory; it
+// has a Base of its own for what all sessions of a device share. Own wins over
+// Base. Use Get and All rather than walking the levels.
 type Properties struct {
 	Own  []Property
 	Base *Properties
@@ -38,6 +40,32 @@ func (p *Properties) Get(key string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// All yields every effective property once, the nearest level first: Own, then
+// Base and its own Base. Keys come in a fixed order.
+func (p *Properties) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for level := p; level != nil; level = level.Base {
+			for i := range level.Own {
+				if !p.shadowed(level, level.Own[i].Key) && !yield(level.Own[i].Key, level.Own[i].Value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// shadowed says whether a level nearer than the given one has the key.
+func (p *Properties) shadowed(until *Properties, key string) bool {
+	for level := p; level != until; level = level.Base {
+		for i := range level.Own {
+			if level.Own[i].Key == key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Person is one person with all their distinct ids.
@@ -71,4 +99,7 @@ type Snapshot struct {
 	TimeZone *time.Location
 	Persons  []*Person
 	Events   []*Event
+	// Cohorts are the project's cohorts that are not deleted; nil in snapshots
+	// made by hand.
+	Cohorts []*CohortMembers
 }
