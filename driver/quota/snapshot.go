@@ -1,0 +1,95 @@
+package quota
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// State says in one word how a window stands.
+type State string
+
+// The states of a window, the worst last.
+const (
+	StateOK        State = "ok"
+	StatePacing    State = "pacing"    // three quarters used, or full within 15 minutes at this pace
+	StateCritical  State = "critical"  // nine tenths used
+	StateExhausted State = "exhausted" // no slot, or closed by a 429
+)
+
+// pacingHorizon is how near the end of a longer window must be to call for a
+// slower pace.
+const pacingHorizon = 15 * time.Minute
+
+// WindowStatus is one window as people and agents see it. Times are seconds
+// from now.
+type WindowStatus struct {
+	Name         string   `json:"name"`
+	WindowS      int      `json:"window_s"`
+	Limit        int      `json:"limit"`
+	LimitSource  string   `json:"limit_source"` // "documented" or "config"
+	Used         int      `json:"used"`
+	Reserved     int      `json:"reserved"`
+	Remaining    int      `json:"remaining"`
+	NextSlotInS  float64  `json:"next_slot_in_s"`
+	FullResetInS float64  `json:"full_reset_in_s"`
+	BurnPerMin   float64  `json:"burn_per_min"`
+	ExhaustedInS *float64 `json:"exhausted_in_s"` // null when it will not be
+	State        State    `json:"state"`
+}
+
+// Snapshot describes every window, in a fixed order.
+func (l *Limiter) Snapshot(ctx context.Context) ([]WindowStatus, error) {
+	usage, err := l.store.Usage(ctx, l.all)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]WindowStatus, len(l.all))
+	for i, w := range l.all {
+		u := usage[i]
+		s := WindowStatus{
+			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: w.Limit, LimitSource: source(w),
+			Used: u.Used, Reserved: u.Reserved, Remaining: max(0, w.Limit-u.Used-u.Reserved),
+			NextSlotInS: seconds(u.NextSlot), FullResetInS: seconds(u.FullReset),
+			BurnPerMin: u.BurnPerMin, State: stateOf(w, u),
+		}
+		if u.ExhaustedIn >= 0 {
+			s.ExhaustedInS = new(seconds(u.ExhaustedIn))
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+// StoreName gives the kind of store, and whether it has fallen back.
+func (l *Limiter) StoreName() (name string, degraded bool) {
+	return l.store.Name(), l.store.Degraded()
+}
+
+func source(w Window) string {
+	for _, b := range Buckets() {
+		for _, d := range Documented(b) {
+			if d == w {
+				return "documented"
+			}
+		}
+	}
+	return "config"
+}
+
+func stateOf(w Window, u Usage) State {
+	taken := u.Used + u.Reserved
+	switch {
+	case u.Shut || taken >= w.Limit:
+		return StateExhausted
+	case taken*10 >= w.Limit*9:
+		return StateCritical
+	case taken*4 >= w.Limit*3,
+		w.Per > pacingHorizon && u.ExhaustedIn >= 0 && u.ExhaustedIn < pacingHorizon:
+		return StatePacing
+	}
+	return StateOK
+}
+
+// seconds rounds up to a tenth: a shorter answer would be a lie.
+func seconds(d time.Duration) float64 { return math.Ceil(d.Seconds()*10) / 10 }
