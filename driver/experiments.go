@@ -51,6 +51,7 @@ type ExperimentMetric struct {
 	Name  string
 	Role  string          // primary, secondary or shared
 	Type  string          // funnel, mean, ratio; or the legacy kind
+	Goal  string          // decrease when lower is better, else increase or empty
 	Query json.RawMessage // PostHog's node, verbatim
 }
 
@@ -191,6 +192,7 @@ func readMetric(raw json.RawMessage, name, role string, index int) ExperimentMet
 	var head struct {
 		Kind   string          `json:"kind"`
 		Type   string          `json:"metric_type"`
+		Goal   string          `json:"goal"`
 		Name   string          `json:"name"`
 		Series []metricSource  `json:"series"`
 		Source *metricSource   `json:"source"`
@@ -200,7 +202,7 @@ func readMetric(raw json.RawMessage, name, role string, index int) ExperimentMet
 	if head.Kind == "" && len(head.Query) > 0 {
 		return readMetric(head.Query, name, role, index)
 	}
-	m := ExperimentMetric{Name: name, Role: role, Type: head.Type, Query: raw}
+	m := ExperimentMetric{Name: name, Role: role, Type: head.Type, Goal: head.Goal, Query: raw}
 	if m.Type == "" {
 		m.Type = head.Kind
 	}
