@@ -21,7 +21,7 @@ func (g *generator) seePlans(a *actor, v *visit, chance float64) {
 		return
 	}
 	g.look(v, g.tables.billing)
-	variant, share := "before", 0.19
+	variant, share := "before", 0.20
 	if !v.at.Before(g.w.Stories.PricingStart) {
 		variant = a.variant
 		g.emit(v, "$feature_flag_called",
@@ -29,7 +29,7 @@ func (g *generator) seePlans(a *actor, v *visit, chance float64) {
 			Property{"$current_url", v.last.url}, Property{"$pathname", v.last.path})
 		v.at = v.at.Add(g.between(0.1, 0.5))
 		if variant == VariantTest {
-			share = 0.34
+			share = 0.38
 		}
 	}
 	g.do(v, "pricing_viewed", Property{"location", "app"})
@@ -53,7 +53,7 @@ func (g *generator) seePlans(a *actor, v *visit, chance float64) {
 	g.do(v, "subscription_started", Property{"plan", a.plan}, Property{"amount", amount}, Property{"currency", currency}, Property{"seats", a.seats})
 	a.renewAt = v.at.AddDate(0, 0, 30)
 	a.until = g.now
-	a.energy = max(a.energy, 0.3)
+	a.energy = max(a.energy, 0.15)
 }
 
 // bill does what falls due on a day: the renewal, or its failure and what

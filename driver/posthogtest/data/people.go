@@ -74,7 +74,7 @@ func (g *generator) newcomer(i int) *actor {
 	a.user = "user_" + strconv.Itoa(10_000+i)
 	a.p.DistinctIDs = []string{a.anon}
 	a.onDevice, a.onServer = g.deviceProperties(a), g.serverProperties()
-	a.energy = min(0.96, 0.30*expNormal(g, 0.85))
+	a.energy = min(0.95, 0.13*expNormal(g, 0.85))
 	a.variant, a.checklist = g.pricing.VariantFor(a.user), g.check.VariantFor(a.user)
 	if a.old {
 		g.establish(a)
@@ -179,7 +179,7 @@ func (g *generator) visitOn(a *actor, day time.Time) {
 	}
 	at := day.Add(g.hour()).UTC()
 	g.visit(a, at)
-	for a.energy > 0.5 && g.chance(a.energy*0.75) {
+	for a.energy > 0.5 && g.chance(a.energy*0.55) {
 		at = at.Add(g.between(2400, 4*3600))
 		g.visit(a, at)
 	}

@@ -170,14 +170,14 @@ func (g *generator) signUp(a *actor, v *visit, method any) *visit {
 	}
 	if !turnFor(g, g.onboards, group).take(0.40) {
 		a.until = v.at.Add(time.Duration(g.rng.ExpFloat64() * 4 * 24 * float64(time.Hour)))
-		g.seePlans(a, v, 0.30)
+		g.seePlans(a, v, 0.45)
 		return v
 	}
-	if turnFor(g, g.stays, a.templates).take(map[bool]float64{true: 0.84, false: 0.40}[a.templates]) {
+	if turnFor(g, g.stays, a.templates).take(map[bool]float64{true: 0.88, false: 0.28}[a.templates]) {
 		a.until = g.now
+		a.energy = max(a.energy, 0.16)
 	} else {
 		a.until = v.at.Add(time.Duration((1 + g.rng.ExpFloat64()*8) * 24 * float64(time.Hour)))
-		a.energy = max(a.energy, 0.2)
 	}
 	if g.chance(0.7) {
 		v.at = v.at.Add(g.between(60, 900))
@@ -204,7 +204,7 @@ func (g *generator) onboard(a *actor, v *visit) {
 	if a.templates {
 		g.useTemplate(v)
 	}
-	g.seePlans(a, v, 0.35)
+	g.seePlans(a, v, 0.5)
 }
 
 func later(a, b time.Time) time.Time {
@@ -238,7 +238,7 @@ func (g *generator) visit(a *actor, at time.Time) {
 	}
 	v := g.open(a, at, distinct, nil)
 	g.look(v, g.tables.app[0])
-	actions := 2 + int((1.5+9*a.energy)*g.rng.ExpFloat64())
+	actions := 1 + int((2.3+3.6*a.energy)*g.rng.ExpFloat64())
 	for range min(actions, 60) {
 		g.act(a, v)
 	}
@@ -246,7 +246,7 @@ func (g *generator) visit(a *actor, at time.Time) {
 		g.useTemplate(v)
 	}
 	if a.plan == PlanFree {
-		g.seePlans(a, v, map[bool]float64{true: 0.11, false: 0.05}[a.willing])
+		g.seePlans(a, v, map[bool]float64{true: 0.22, false: 0.10}[a.willing])
 	}
 	if !a.surveyed && a.i%6 == 2 && g.chance(0.08) {
 		a.surveyed = true
