@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
+	"github.com/posthog-mcp/posthog-mcp/tools/untrusted"
 )
 
 // call is the way of every tool call: decode, validate, run, shape.
@@ -16,32 +17,71 @@ func call(
 	run func(context.Context, map[string]any) (any, error),
 ) (res *Result) {
 	spec := t.Spec()
+	ctx, trace := driver.WithTrace(ctx)
 	defer func() {
 		if p := recover(); p != nil {
-			envOf(ctx).logger.ErrorContext(ctx, "tool panicked", slog.String("tool", spec.Name),
-				slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			res = Fail(ctx, spec, &driver.Error{
-				Op: spec.Name, Kind: driver.KindUpstream,
-				Detail: "the tool failed inside this server",
-				Hint:   "It is a fault of this server, not of the arguments; do not repeat the call unchanged.",
-			})
+			res = panicked(ctx, spec, p)
 		}
+		res.Trace = trace.Data()
 	}()
 	params, err := t.Params()
 	if err != nil {
-		return Fail(ctx, spec, err)
+		return failed(ctx, spec, nil, err)
 	}
 	values, err := Decode(spec.Name, params, args)
 	if err != nil {
-		return Fail(ctx, spec, err)
+		return failed(ctx, spec, nil, err)
 	}
 	out, err := run(ctx, values)
 	if err != nil {
-		return Fail(ctx, spec, err)
+		return failed(ctx, spec, head(ph), err)
 	}
-	res, err = shape(ctx, spec, out)
+	res, err = shape(ctx, spec, head(ph), notices(ph, spec.Class, trace.Data()), out)
 	if err != nil {
-		return Fail(ctx, spec, err)
+		return failed(ctx, spec, nil, err)
 	}
 	return res
+}
+
+// panicked logs where it happened, without the arguments or the panic's text,
+// which may quote them, and answers as for any other failure.
+func panicked(ctx context.Context, spec Spec, p any) *Result {
+	envOf(ctx).logger.ErrorContext(ctx, "tool panicked", slog.String("tool", spec.Name),
+		slog.String("panic_type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+	return failed(ctx, spec, nil, &driver.Error{
+		Op: spec.Name, Kind: driver.KindUpstream,
+		Detail: "the tool failed inside this server",
+		Hint:   "It is a fault of this server, not of the arguments: do not repeat the call unchanged.",
+	})
+}
+
+// knower is a client that knows its project without asking for it.
+type knower interface {
+	KnownProject() (driver.ProjectRef, bool)
+}
+
+// head names the project in every answer, so that numbers of two projects are
+// never mixed up. It costs no request: before the first one nothing is known.
+func head(ph *driver.Client) object {
+	if ph == nil {
+		return nil
+	}
+	var p driver.ProjectRef
+	if k, ok := any(ph).(knower); ok {
+		p, _ = k.KnownProject()
+	}
+	if p.ID == 0 {
+		p.ID = ph.Status().ProjectID
+	}
+	if p.ID == 0 {
+		return nil
+	}
+	text := fmt.Sprint(p.ID)
+	if p.Name != "" {
+		text += " " + bounded(p.Name, 60)
+	}
+	if p.TimeZone != "" {
+		text += ", " + untrusted.Line(p.TimeZone)
+	}
+	return object{{"project", text}}
 }

@@ -1,6 +1,10 @@
 package tools
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/posthog-mcp/posthog-mcp/driver"
+)
 
 // Result is the answer to one call, ready for any transport. Hosts show the
 // model either Structured or Text, so each is complete without the other.
@@ -9,6 +13,7 @@ type Result struct {
 	Text       string
 	IsError    bool
 	Links      []ResourceLink
+	Trace      driver.TraceData // what the pipeline did for this call, for the log line
 }
 
 // ResourceLink points at a resource that the answer is about, such as an

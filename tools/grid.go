@@ -1,0 +1,220 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/posthog-mcp/posthog-mcp/tools/untrusted"
+)
+
+// grid is one table of an answer while it is being fitted.
+type grid struct {
+	name    string // field that holds it, "" for the answer's own
+	columns []string
+	rows    [][]any // those that fit, cleaned
+	raw     []any   // all, as they came
+	dropped bool    // some were not even marshalled
+	found   int     // row_count
+	total   string  // rows that match in PostHog, "" when unknown
+	cursor  string
+	more    bool
+	units   string
+	after   func(n int) string // CursorAfter
+}
+
+func isTable(obj object) bool {
+	_, cols := obj.get("columns")
+	_, count := obj.get("row_count")
+	return cols && count
+}
+
+// readGrid takes a table out of the tree of an answer.
+func readGrid(name string, obj object) *grid {
+	g := &grid{name: name}
+	for _, m := range obj {
+		switch v := m.val.(type) {
+		case []any:
+			switch m.key {
+			case "columns":
+				for _, c := range v {
+					s, _ := c.(string) // Table.Columns are strings
+					g.columns = append(g.columns, cleanText(s, 100))
+				}
+			case "rows":
+				g.raw = v
+			}
+		case json.Number:
+			switch m.key {
+			case "row_count":
+				n, _ := v.Int64()
+				g.found = int(n)
+			case "total":
+				g.total = v.String()
+			}
+		case string:
+			switch m.key {
+			case "cursor":
+				g.cursor = untrusted.Line(v)
+			case "units":
+				g.units = untrusted.Line(v)
+			}
+		case bool:
+			g.more = g.more || m.key == "has_more" && v
+		}
+	}
+	g.found = max(g.found, len(g.raw))
+	return g
+}
+
+// row gives the i-th row, cleaned with cells of at most n characters.
+func (g *grid) row(i, n int) []any {
+	cells, ok := g.raw[i].([]any)
+	if !ok {
+		cells = []any{g.raw[i]}
+	}
+	out := make([]any, len(cells))
+	for j, c := range cells {
+		out[j] = clean(c, n)
+	}
+	return out
+}
+
+// pipes reports whether the table is written with pipes.
+func (g *grid) pipes() bool { return len(g.raw) <= maxPipeRows }
+
+// members gives the table's fields for the structured form.
+func (g *grid) members() object {
+	columns := make([]any, len(g.columns))
+	for i, c := range g.columns {
+		columns[i] = c
+	}
+	rows := make([]any, len(g.rows))
+	for i, r := range g.rows {
+		rows[i] = r
+	}
+	obj := object{{"columns", columns}, {"rows", rows}, {"row_count", g.found}}
+	if len(g.rows) < g.found {
+		obj = append(obj, member{"rows_shown", len(g.rows)})
+	}
+	if g.total != "" {
+		obj = append(obj, member{"total", json.Number(g.total)})
+	}
+	if g.more {
+		obj = append(obj, member{"has_more", true})
+	}
+	for _, m := range []member{{"cursor", g.cursor}, {"units", g.units}} {
+		if m.val != "" {
+			obj = append(obj, m)
+		}
+	}
+	return obj
+}
+
+// write gives the table's lines: counts and the way to the rest, then the rows.
+func (g *grid) write(b *strings.Builder) {
+	b.WriteString(g.summary())
+	b.WriteByte('\n')
+	header := make([]any, len(g.columns))
+	for i, c := range g.columns {
+		header[i] = c
+	}
+	b.WriteString(g.line(header))
+	if g.pipes() {
+		b.WriteString("|" + strings.Repeat("-|", len(g.columns)) + "\n")
+	}
+	for _, r := range g.rows {
+		b.WriteString(g.line(r))
+	}
+}
+
+// summary says how many rows there are and how to get the rest.
+func (g *grid) summary() string {
+	var b strings.Builder
+	if g.name != "" {
+		b.WriteString(untrusted.Line(g.name) + ": ")
+	}
+	shown := len(g.rows)
+	switch {
+	case shown < g.found && shown > 0:
+		fmt.Fprintf(&b, "rows 1-%d of %d", shown, g.found)
+	case g.found == 1:
+		b.WriteString("1 row")
+	default:
+		fmt.Fprintf(&b, "%d rows", g.found)
+	}
+	if g.total != "" {
+		b.WriteString(" of " + g.total + " in all")
+	} else if g.more {
+		b.WriteString(", more exist")
+	}
+	if g.cursor != "" {
+		b.WriteString("; next: cursor=" + g.cursor)
+	}
+	if g.units != "" {
+		b.WriteString("; units: " + g.units)
+	}
+	return b.String()
+}
+
+// line writes one row for the text form.
+func (g *grid) line(cells []any) string {
+	var b strings.Builder
+	for i, c := range cells {
+		switch {
+		case g.pipes():
+			b.WriteString("|" + untrusted.Cell(cellText(c)))
+		case i > 0:
+			b.WriteString("," + csvCell(cellText(c)))
+		default:
+			b.WriteString(csvCell(cellText(c)))
+		}
+	}
+	if g.pipes() {
+		b.WriteByte('|')
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// cellText writes a cell: null is empty, nested values are compact JSON.
+func cellText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	default:
+		return string(appendTree(nil, v))
+	}
+}
+
+// csvCell quotes a cell where RFC 4180 asks for it, and shows line feeds as \n so
+// that one row is one line.
+func csvCell(s string) string {
+	s = untrusted.Line(s)
+	if !strings.ContainsAny(s, `,"`) && strings.TrimSpace(s) == s {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+// take fills rows until one of the two forms has used up its share, and gives
+// what the rows cost in each. It always looks at one row at least.
+func (g *grid) take(room, cell int) (text, structured int) {
+	g.rows = g.rows[:0]
+	for i := range g.raw {
+		r := g.row(i, cell)
+		t := utf8.RuneCountInString(g.line(r))
+		s := utf8.RuneCount(appendTree(nil, r)) + 1
+		if text+t > room || structured+s > room {
+			break
+		}
+		text, structured = text+t, structured+s
+		g.rows = append(g.rows, r)
+	}
+	g.rows = slices.Clip(g.rows)
+	return text, structured
+}
