@@ -17,9 +17,12 @@ const (
 
 // EventFilter chooses events. All its conditions are joined by AND.
 type EventFilter struct {
-	Events []string  // names; empty: all
-	Person string    // distinct id, person UUID or email; empty: everybody
-	Where  []string  // conditions such as "plan=pro"; "person.plan=pro" looks at the person
+	Events []string // names; empty: all
+	Person string   // distinct id, person UUID or email; empty: everybody
+	// Where holds conditions such as "plan=pro"; "person.plan=pro" looks at the
+	// person, "distinct_id=u1", "person_id=..." and "session_id=..." at the event
+	// itself.
+	Where  []string
 	After  time.Time // inclusive; zero: 24 hours before Before
 	Before time.Time // exclusive; zero: now
 }
@@ -110,11 +113,11 @@ func newEventSelect(op string, f EventFilter, columns []string, cursor string) (
 		return nil, invalid(op, "columns", fmt.Sprintf("%d columns are more than %d", len(columns), maxEventColumns), `Ask for fewer, or for "properties" to get them all as one JSON value.`)
 	}
 	for _, name := range columns {
-		name = strings.TrimSpace(name)
-		if name == "" || name == "person." {
-			return nil, invalid(op, "columns", "a column name is empty", "Name properties as get_fields shows them.")
+		name = strings.TrimPrefix(strings.TrimSpace(name), "properties.")
+		if err := checkPropertyName(op, "columns", name); err != nil {
+			return nil, err
 		}
-		s.columns = append(s.columns, strings.TrimPrefix(name, "properties."))
+		s.columns = append(s.columns, name)
 	}
 	print := fingerprint([]any{f.Events, f.Person, f.Where})
 	if cursor != "" {
@@ -160,7 +163,7 @@ func (s *eventSelect) sql(direction string, limit int, until string) (string, ma
 	var q strings.Builder
 	q.WriteString("SELECT timestamp, event, distinct_id")
 	for i, name := range s.columns {
-		fmt.Fprintf(&q, ", %s AS c%d", s.column(b, name), i)
+		fmt.Fprintf(&q, ", %s AS c%d", eventField(name), i)
 	}
 	q.WriteString(", toString(toTimeZone(timestamp, 'UTC')) AS place_time, toString(uuid) AS place_uuid FROM events WHERE ")
 	from, to := s.place.From, s.place.To
@@ -205,18 +208,18 @@ func utcTime(b *sqlBuilder, utc string) string {
 	return "toDateTime64(" + b.bind(utc) + ", 6, 'UTC')"
 }
 
-func (s *eventSelect) column(b *sqlBuilder, name string) string {
+// eventField gives the expression for a column name or the left side of a
+// condition: a column of the table where the name is one, else a property.
+func eventField(name string) string {
 	switch name {
-	case "uuid":
-		return "toString(uuid)"
-	case "person_id":
-		return "toString(person_id)"
+	case "uuid", "person_id":
+		return "toString(" + name + ")"
+	case "distinct_id", "event", "properties":
+		return name
 	case "session_id", "$session_id":
 		return "$session_id"
-	case "properties":
-		return "properties"
 	}
-	return b.property(name)
+	return property(name)
 }
 
 func (s *eventSelect) conditions(b *sqlBuilder) []string {
@@ -243,7 +246,7 @@ func (s *eventSelect) conditions(b *sqlBuilder) []string {
 		out = append(out, "("+strings.Join(ways, " OR ")+")")
 	}
 	for _, f := range s.where {
-		out = append(out, f.hogql(b, b.property(f.key)))
+		out = append(out, f.hogql(b, eventField(f.key)))
 	}
 	return out
 }

@@ -5,11 +5,16 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
+
+// maxPropertyName is PostHog's bound for the name of a property, in bytes.
+const maxPropertyName = 400
 
 // propertyFilter is one condition on a property, written compactly as
 // "plan=pro". It becomes a filter object of the REST API or a HogQL condition
-// whose name and value both travel as bound values.
+// whose value travels as a bound value.
 type propertyFilter struct {
 	key      string
 	operator string // PostHog's word, such as "exact"
@@ -88,6 +93,9 @@ func parseFilters(op, attr string, texts []string) ([]propertyFilter, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkPropertyName(op, attr, f.key); err != nil {
+			return nil, err
+		}
 		out = append(out, f)
 	}
 	return out, nil
@@ -118,7 +126,7 @@ func (f propertyFilter) person() personFilter {
 }
 
 // hogql gives the condition as HogQL over field, an expression such as
-// properties[{k1}]. Equality compares as text, whatever type PostHog has
+// properties['plan']. Equality compares as text, whatever type PostHog has
 // detected for the property; order compares numbers when the value is one.
 func (f propertyFilter) hogql(b *sqlBuilder, field string) string {
 	switch f.operator {
@@ -151,37 +159,43 @@ func escapeLike(s string) string {
 // placeholders carries a caller's text into HogQL.
 type sqlBuilder struct {
 	values map[string]any
-	known  map[string]string // text values already bound, so that GROUP BY sees one name
 }
 
 func newSQLBuilder() *sqlBuilder {
-	return &sqlBuilder{values: map[string]any{}, known: map[string]string{}}
+	return &sqlBuilder{values: map[string]any{}}
 }
 
 // bind gives the placeholder for a value.
 func (b *sqlBuilder) bind(v any) string {
-	text, isText := v.(string)
-	if isText {
-		if name, ok := b.known[text]; ok {
-			return name
-		}
-	}
 	key := "v" + strconv.Itoa(len(b.values))
 	b.values[key] = v
-	name := "{" + key + "}"
-	if isText {
-		b.known[text] = name
-	}
-	return name
+	return "{" + key + "}"
 }
 
 // property gives the expression for an event property, or for a person
-// property when the name starts with "person.". PostHog resolves
-// properties[constant] exactly as properties.name, with the property's
-// detected type, and a constant can be bound where a name cannot.
-func (b *sqlBuilder) property(name string) string {
+// property when the name starts with "person.". A name cannot travel as a
+// value on its own, so it is written as a string literal; checkPropertyName has
+// refused what a literal cannot hold.
+func property(name string) string {
 	if key, ok := strings.CutPrefix(name, "person."); ok && key != "" {
-		return "person.properties[" + b.bind(key) + "]"
+		return "person.properties[" + quoted(key) + "]"
 	}
-	return "properties[" + b.bind(name) + "]"
+	return "properties[" + quoted(name) + "]"
+}
+
+// quoted writes a HogQL string literal.
+func quoted(name string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"
+}
+
+// checkPropertyName refuses what cannot be the name of a property.
+func checkPropertyName(op, attr, name string) error {
+	bad := strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+	switch {
+	case strings.TrimSpace(name) == "" || name == "person.":
+		return invalid(op, attr, "a property name is empty", "Name properties as get_fields shows them.")
+	case bad || len(name) > maxPropertyName:
+		return invalid(op, attr, fmt.Sprintf("%q is not the name of a property", clip(name)), "Name properties as get_fields shows them.")
+	}
+	return nil
 }

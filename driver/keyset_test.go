@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"encoding/base64"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestKeysetRoundTrip(t *testing.T) {
+	t.Parallel()
+	k := keyset{
+		From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000",
+		Time: "2026-01-15 10:00:00.123456", UUID: "018f2b6e-7c3a-7000-8000-000000000001", Filter: "abc",
+	}
+	got, err := decodeKeyset("op", k.encode(), "abc")
+	require.NoError(t, err)
+	require.Equal(t, k, got)
+}
+
+func TestKeysetRefuses(t *testing.T) {
+	t.Parallel()
+	good := keyset{From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000", Filter: "abc"}
+	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	for name, cursor := range map[string]string{
+		"no base64":      "!!!",
+		"no JSON":        encode("hello"),
+		"empty":          encode("{}"),
+		"wrong time":     encode(`{"f":"2026-01-01 00:00:00.000000","t":"2026-02-01 00:00:00.000000","s":"' OR 1=1","h":"abc"}`),
+		"wrong uuid":     encode(`{"f":"2026-01-01 00:00:00.000000","t":"2026-02-01 00:00:00.000000","s":"2026-01-15 10:00:00.123456","u":"x","h":"abc"}`),
+		"another filter": keyset{From: good.From, To: good.To, Filter: "other"}.encode(),
+	} {
+		_, err := decodeKeyset("get_events", cursor, "abc")
+		require.ErrorIs(t, err, KindInvalid, name)
+	}
+}
+
+func TestPageOffset(t *testing.T) {
+	t.Parallel()
+	n, err := pageOffset("op", "")
+	require.NoError(t, err)
+	require.Zero(t, n)
+	n, err = pageOffset("op", "150")
+	require.NoError(t, err)
+	require.Equal(t, 150, n)
+	for _, bad := range []string{"0", "-1", "x", "1e3", "99999999999999999999"} {
+		_, err := pageOffset("op", bad)
+		require.ErrorIs(t, err, KindInvalid, bad)
+	}
+}
+
+func TestBoundedLimit(t *testing.T) {
+	t.Parallel()
+	n, err := boundedLimit("op", 0, 50, 100)
+	require.NoError(t, err)
+	require.Equal(t, 50, n)
+	for _, bad := range []int{-1, 101} {
+		_, err := boundedLimit("op", bad, 50, 100)
+		require.ErrorIs(t, err, KindInvalid)
+		require.ErrorContains(t, err, "1 to 100")
+	}
+}
