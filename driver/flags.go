@@ -248,3 +248,6 @@ func (r flagRecord) flag() FeatureFlag {
 	}
 	return f
 }
+
+// String writes the variant with its share: test 50 %.
+func (v FlagVariant) String() string { return v.Key + " " + percent(v.Rollout) }

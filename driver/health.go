@@ -73,10 +73,7 @@ func (c *Client) HealthCheck(ctx context.Context) (Health, error) {
 
 func (c *Client) healthRequest(ctx context.Context, op string, rec *projectRecord) error {
 	if c.cfg.ProjectID == 0 {
-		c.project.mu.Lock()
-		known := c.project.rec != nil
-		c.project.mu.Unlock()
-		if !known { // finding the project is the one request
+		if c.knownProject() == 0 { // finding the project is the one request
 			found, err := c.resolveProject(ctx, op)
 			if err == nil {
 				*rec = *found

@@ -151,14 +151,3 @@ func isNull(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
 	return len(raw) == 0 || string(raw) == "null"
 }
-
-// withOp names the operation in an error of a helper that serves several.
-func withOp(err error, op string) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return err
-	}
-	told := *e
-	told.Op = op
-	return &told
-}

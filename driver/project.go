@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/quota"
 )
@@ -99,4 +100,18 @@ func organizationID(raw json.RawMessage) string {
 	}
 	_ = json.Unmarshal(raw, &object) // older servers leave it out
 	return object.ID
+}
+
+// Location is the project's time zone, in which PostHog counts days. It is UTC
+// when the zone is unknown: without project:read, for instance.
+func (c *Client) Location(ctx context.Context) *time.Location {
+	ref, err := c.Project(ctx)
+	if err != nil || ref.TimeZone == "" {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(ref.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
 }
