@@ -12,3 +12,8 @@ const (
 	ClassCapture Class = "capture" // event ingestion on the ingest host
 	ClassFlags   Class = "flags"   // flag evaluation on the ingest host
 )
+
+// classes gives every class, in the order of reports.
+func classes() []Class {
+	return []Class{ClassQuery, ClassRead, ClassWrite, ClassCapture, ClassFlags}
+}

@@ -2,13 +2,17 @@ package driver
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
 	"github.com/posthog-mcp/posthog-mcp/driver/credential"
+	"github.com/posthog-mcp/posthog-mcp/driver/quota"
 )
 
 // Config is what a Client needs. The zero value of a field means its default.
@@ -25,6 +29,12 @@ type Config struct {
 	AllowHTTP  bool              // plain http to a host that is not this machine
 	UseProxy   bool              // honour HTTPS_PROXY and the like
 	MaxBody    int64             // bytes of one decompressed answer; 0: 32 MiB
+
+	Quota     quota.Config  // rate windows and where they are kept; PostHog Cloud's, in memory
+	Retry     RetryConfig   //
+	Breaker   BreakerConfig //
+	Smoothing Smoothing     //
+	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 16 for each other class
 }
 
 // Timeouts bound a call. Zero means the default in brackets.
@@ -43,61 +53,133 @@ type Client struct {
 	app     *url.URL
 	ingest  *url.URL
 	wire    *wire
-	project *projects
-	life    context.Context // ends with Close; for work shared by several callers
-	end     context.CancelFunc
-	idle    func() // closes idle connections
+	project projects
+
+	quota     *quota.Limiter
+	budgets   map[target]*retryBudget
+	smoothers map[target]*rate.Limiter
+	breakers  map[Class]*breaker // a class has one host
+	bulkheads map[Class]*bulkhead
+	notify    *notifier
+
+	life context.Context // ends with Close; for work shared by several callers
+	end  context.CancelFunc
+	idle func() // closes idle connections
 }
 
 // New checks the configuration and gives a client. It needs no key and no
 // network: a call that needs a key says what to set.
 func New(cfg Config) (*Client, error) {
-	if cfg.Host == "" {
-		cfg.Host = "us"
-	}
-	app, err := parseHost("host", cfg.Host, cfg.AllowHTTP)
+	app, ingest, err := cfg.hosts()
 	if err != nil {
 		return nil, err
 	}
-	app, _ = appHostOf(app)
-	ingest := ingestHostOf(app)
-	if cfg.IngestHost != "" {
-		if ingest, err = parseHost("ingest host", cfg.IngestHost, cfg.AllowHTTP); err != nil {
-			return nil, err
-		}
-	}
 	if cfg.ProjectID < 0 {
-		return nil, errors.New("project id must be positive")
+		return nil, fmt.Errorf("project id %d: it must be positive", cfg.ProjectID)
 	}
 	if cfg.ProjectKey != "" {
 		if err := credential.CheckProject(cfg.ProjectKey); err != nil {
 			return nil, err
 		}
 	}
-	if cfg.MaxBody <= 0 {
-		cfg.MaxBody = 32 << 20
+	limiter, err := quota.New(cfg.Quota)
+	if err != nil {
+		return nil, err
 	}
-	cfg.Timeouts = cfg.Timeouts.withDefaults()
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	c := &Client{cfg: cfg, log: cfg.Logger, app: app, ingest: ingest, idle: func() {}}
-	if cfg.Transport == nil {
+	cfg = cfg.withDefaults()
+	c := &Client{cfg: cfg, log: cfg.Logger, app: app, ingest: ingest, quota: limiter, idle: func() {}}
+	rt := cfg.Transport
+	if rt == nil {
 		t := newTransport(cfg.UseProxy)
-		cfg.Transport, c.idle = t, t.CloseIdleConnections
+		rt, c.idle = t, t.CloseIdleConnections
 	}
-	c.wire = &wire{rt: cfg.Transport, pinned: app, cred: cfg.Credential, userAgent: userAgent(cfg.Version)}
-	c.project = &projects{}
+	c.wire = &wire{rt: rt, pinned: app, cred: cfg.Credential, userAgent: userAgent(cfg.Version)}
 	c.life, c.end = context.WithCancel(context.Background())
+	c.notify = newNotifier(c.Status)
+	c.budgets, c.smoothers = make(map[target]*retryBudget), make(map[target]*rate.Limiter)
+	for _, t := range [...]target{appHost, ingestHost} {
+		c.budgets[t] = newRetryBudget(cfg.Retry.Budget)
+		c.smoothers[t] = cfg.Smoothing.limiter()
+	}
+	c.breakers, c.bulkheads = make(map[Class]*breaker), make(map[Class]*bulkhead)
+	for _, class := range classes() {
+		c.breakers[class] = newBreaker(class, cfg.Breaker, c.breakerChanged(class))
+		wait := bulkheadWait
+		if class == ClassQuery {
+			wait = 0 // queries are slow: worth waiting for as long as the caller does
+		}
+		c.bulkheads[class] = newBulkhead(class, cfg.Bulkhead[class], wait)
+	}
 	return c, nil
 }
 
-// Close ends shared work and drops idle connections. Calls still running end
-// by themselves; it is safe to call Close twice.
+// bulkheadWait bounds the queue of every class but queries: the requests ahead
+// take a fraction of a second each, or PostHog is in trouble.
+const bulkheadWait = time.Second
+
+// hosts reads both host settings.
+func (cfg Config) hosts() (app, ingest *url.URL, err error) {
+	host := cfg.Host
+	if host == "" {
+		host = "us"
+	}
+	if app, err = parseHost("host", host, cfg.AllowHTTP); err != nil {
+		return nil, nil, err
+	}
+	app, _ = appHostOf(app)
+	if cfg.IngestHost == "" {
+		return app, ingestHostOf(app), nil
+	}
+	if ingest, err = parseHost("ingest host", cfg.IngestHost, cfg.AllowHTTP); err != nil {
+		return nil, nil, err
+	}
+	return app, ingestHostOf(ingest), nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.MaxBody <= 0 {
+		cfg.MaxBody = 32 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Timeouts = cfg.Timeouts.withDefaults()
+	cfg.Retry = cfg.Retry.withDefaults()
+	cfg.Breaker = cfg.Breaker.withDefaults()
+	bulkhead := make(map[Class]int)
+	for _, class := range classes() {
+		switch n := cfg.Bulkhead[class]; {
+		case n > 0:
+			bulkhead[class] = n
+		case class == ClassQuery:
+			bulkhead[class] = 3
+		default:
+			bulkhead[class] = 16
+		}
+	}
+	cfg.Bulkhead = bulkhead
+	return cfg
+}
+
+// breakerChanged logs the changes of a breaker. The breaker's lock is held, so
+// subscribers are told later, by the attempt that changed it.
+func (c *Client) breakerChanged(class Class) func(from, to gobreaker.State) {
+	return func(from, to gobreaker.State) {
+		c.log.LogAttrs(c.life, slog.LevelWarn, "breaker changed", slog.String("class", string(class)),
+			slog.String("from", from.String()), slog.String("to", to.String()))
+	}
+}
+
+// Close ends shared work, drops idle connections and closes the quota's store.
+// Calls still running end by themselves. It is safe to call Close twice.
 func (c *Client) Close() error {
+	if c.life.Err() != nil {
+		return nil
+	}
 	c.end()
+	c.notify.close()
 	c.idle()
-	return nil
+	return c.quota.Close()
 }
 
 func (t Timeouts) withDefaults() Timeouts {

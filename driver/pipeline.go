@@ -2,76 +2,219 @@ package driver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/posthog-mcp/posthog-mcp/driver/quota"
+)
+
+const (
+	// deadlineMargin is left between the end of a pause and the deadline: a
+	// later attempt could not be answered.
+	deadlineMargin = 250 * time.Millisecond
+	// tooManyWait is when to come back after a refusal for too many requests
+	// at once, whose end nobody knows.
+	tooManyWait = time.Second
 )
 
 // do sends r through the whole pipeline and decodes the answer into out, which
 // may be nil, *[]byte or *json.RawMessage. Every error is an *Error.
+//
+// The order of the stages matters. The deadline is outermost. Retries are
+// outside breaker and quota, because PostHog counts every attempt. The breaker
+// comes before quota, so that an outage spends none; quota before the
+// bulkhead, so that nobody holds a scarce slot while waiting for a window.
 func (c *Client) do(ctx context.Context, r request, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Total)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeouts.Total, errTotalTimeout)
 	defer cancel()
 	k, err := c.prepare(ctx, r)
 	if err != nil {
 		return err
 	}
 	record(ctx, func(d *TraceData) { d.Requests++; d.RequestIDs = append(d.RequestIDs, k.id) })
-	ans, err := c.attempt(ctx, k)
+	ans, err := c.send(ctx, k)
 	if err != nil {
 		return err
 	}
 	return deliver(k, ans, out)
 }
 
-// attempt sends the call once.
-func (c *Client) attempt(ctx context.Context, k *call) (*answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.timeout)
-	defer cancel()
-	record(ctx, func(d *TraceData) { d.Attempts++ })
-	ans, err := c.wire.send(ctx, k, &flight{})
-	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok {
-			e.Op = k.op
-			return nil, e
+// send makes attempts until one succeeds, or no further one is allowed, useful
+// or in time.
+func (c *Client) send(ctx context.Context, k *call) (*answer, error) {
+	var w *waits // made at the first fault: most calls have none
+	var last *Error
+	budget, paid := c.budgets[k.target], 0
+	for n := 1; ; n++ {
+		ans, f := c.attempt(ctx, k)
+		if f == nil {
+			budget.succeed(paid)
+			return ans, nil
 		}
-		return nil, &Error{Op: k.op, Kind: KindUnavailable, RequestID: k.id, Detail: cleanText(err.Error(), maxDetail), Err: err}
+		if f.kind == faultLocal && last != nil {
+			f.err.Err = last // what PostHog said before we stopped ourselves
+		}
+		if n >= c.cfg.Retry.attempts(k.class) || !f.retryable(k.idempotent, n) {
+			return nil, f.err
+		}
+		if w == nil {
+			w = new(c.cfg.Retry.waits())
+		}
+		pause := w.next(f)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause+k.least(f) {
+			return nil, f.err
+		}
+		price := retryPrice(k.class, f)
+		if !budget.withdraw(price) {
+			c.log.LogAttrs(ctx, slog.LevelWarn, "retry budget empty", slog.String("op", k.op), slog.String("request_id", k.id))
+			return nil, f.err
+		}
+		paid += price
+		last = f.err
+		c.log.LogAttrs(ctx, slog.LevelInfo, "retrying", slog.String("op", k.op), slog.String("request_id", k.id),
+			slog.Int("attempt", n), slog.Duration("pause", pause), slog.String("reason", f.err.Error()))
+		if f.err.Window != "" && f.kind == faultRate {
+			continue // the closed window holds the next attempt, in its turn
+		}
+		if f := k.sleep(ctx, pause); f != nil {
+			return nil, f.err
+		}
 	}
-	record(ctx, func(d *TraceData) { d.Status = ans.status })
-	if ans.status/100 != 2 {
-		return nil, statusError(k, ans)
-	}
-	if !k.plainOK && len(ans.body) > 0 && !json.Valid(ans.body) {
-		return nil, &Error{Op: k.op, Kind: KindUpstream, Status: ans.status, RequestID: k.id, Detail: "the answer is not JSON"}
-	}
-	return ans, nil
 }
 
-// statusError maps a status to a kind.
-func statusError(k *call, ans *answer) *Error {
-	e := &Error{Op: k.op, Status: ans.status, RequestID: k.id, Kind: KindUpstream}
-	var body struct{ Type, Code, Detail, Attr string }
-	if json.Unmarshal(ans.body, &body) == nil {
-		e.Code, e.Detail, e.Attr = body.Code, cleanText(body.Detail, maxDetail), body.Attr
-	} else if !looksLikeHTML(ans.header.Get("Content-Type"), ans.body) {
-		e.Detail = cleanText(string(ans.body), maxDetail)
+// least gives how much time another attempt needs to make sense: what was too
+// slow once gets its whole timeout again or is not repeated.
+func (k *call) least(f *fault) time.Duration {
+	if f.kind == faultSlow {
+		return k.timeout
 	}
-	switch ans.status {
-	case 400, 422:
-		e.Kind = KindInvalid
-	case 401:
-		e.Kind = KindUnauthenticated
-	case 402:
-		e.Kind = KindExhausted
-	case 403:
-		e.Kind = KindForbidden
-	case 404:
-		e.Kind = KindNotFound
-	case 409:
-		e.Kind = KindConflict
-	case 413:
-		e.Kind = KindTooLarge
-	case 429:
-		e.Kind = KindLimited
+	return deadlineMargin
+}
+
+// sleep pauses between attempts.
+func (k *call) sleep(ctx context.Context, d time.Duration) *fault {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return k.contextFault(ctx)
 	}
-	return e
+}
+
+// attempt takes the call once through breaker, quota and bulkhead.
+func (c *Client) attempt(ctx context.Context, k *call) (*answer, *fault) {
+	if ctx.Err() != nil {
+		return nil, k.contextFault(ctx)
+	}
+	defer c.notify.check()
+	br := c.breakers[k.class]
+	if f := br.check(k); f != nil {
+		return nil, f
+	}
+	start := time.Now()
+	slot, f := c.enter(ctx, k)
+	record(ctx, func(d *TraceData) { d.QuotaWait += time.Since(start) })
+	if f != nil {
+		return nil, f
+	}
+	ans, f := br.execute(k, func() (*answer, *fault) { return c.exchange(ctx, k, slot) })
+	slot.Release(ctx) // only matters when the breaker refused meanwhile
+	c.bulkheads[k.class].release(f)
+	return ans, f
+}
+
+// enter waits for quota, for the host's pace and for a place in the bulkhead.
+// Without a fault the caller owns the slot and the place.
+func (c *Client) enter(ctx context.Context, k *call) (*quota.Reservation, *fault) {
+	slot, err := c.quota.Acquire(ctx, k.bucket)
+	if err != nil {
+		return nil, k.quotaFault(ctx, err)
+	}
+	if f := c.smooth(ctx, k); f != nil {
+		slot.Release(ctx)
+		return nil, f
+	}
+	if err := c.bulkheads[k.class].acquire(ctx); err != nil {
+		slot.Release(ctx)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, k.contextFault(ctx)
+		}
+		return nil, k.limitedFault(string(k.class)+"_concurrency", "too many "+string(k.class)+" requests are running; no place came free in time",
+			"Wait for one to end, or combine several questions in one query.", tooManyWait)
+	}
+	return slot, nil
+}
+
+// quotaFault explains a refusal of the limiter.
+func (k *call) quotaFault(ctx context.Context, err error) *fault {
+	if full, ok := errors.AsType[*quota.FullError](err); ok {
+		f := k.limitedFault(full.Window, full.Error()+"; nothing was sent", "Come back then, or ask fewer, broader questions: one query can group by what several would filter.", full.RetryAfter)
+		f.err.Err = err
+		return f
+	}
+	if ctx.Err() != nil {
+		return k.contextFault(ctx)
+	}
+	e := k.newError(KindUnavailable, cleanText(err.Error(), maxDetail))
+	e.Err, e.Hint = err, "The store of the shared quota fails; see its setting."
+	return &fault{faultLocal, e}
+}
+
+// exchange sends the attempt within its own timeout and settles its quota.
+func (c *Client) exchange(parent context.Context, k *call, slot *quota.Reservation) (*answer, *fault) {
+	ctx, cancel := context.WithTimeoutCause(parent, k.timeout, errAttemptTimeout)
+	defer cancel()
+	fl := &flight{}
+	start := time.Now()
+	ans, err := c.wire.send(ctx, k, fl)
+	wrote, firstByte, sent := fl.times()
+	if sent {
+		record(parent, func(d *TraceData) { d.Attempts++ })
+	}
+	var f *fault
+	switch {
+	case err != nil:
+		f = k.sendFault(ctx, err, ans, sent)
+	default:
+		f = k.answerFault(ans)
+	}
+	status := 0
+	if ans != nil {
+		status = ans.status
+		record(parent, func(d *TraceData) { d.Status = status })
+	}
+	switch {
+	case f != nil && f.kind == faultRate:
+		shut := f.err.RetryAfter
+		if shut > 0 {
+			shut += politeness(shut)
+		}
+		f.err.Window = slot.Refused(ctx, wrote, firstByte, shut)
+	case !sent:
+		slot.Release(ctx)
+	default:
+		slot.Settle(ctx, wrote, firstByte)
+	}
+	if f != nil && (f.kind == faultRate || f.kind == faultBusy) {
+		c.notify.limited(k, f.err)
+	}
+	c.logAttempt(parent, k, status, time.Since(start), f)
+	return ans, f
+}
+
+func (c *Client) logAttempt(ctx context.Context, k *call, status int, took time.Duration, f *fault) {
+	if !c.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("op", k.op), slog.String("request_id", k.id), slog.String("method", k.method),
+		slog.String("host", k.url.Host), slog.String("path", k.url.Path), slog.Int("status", status), slog.Duration("took", took),
+	}
+	if f != nil {
+		attrs = append(attrs, slog.String("error", f.err.Error()))
+	}
+	c.log.LogAttrs(ctx, slog.LevelDebug, "attempt", attrs...)
 }

@@ -76,6 +76,8 @@ func userAgent(version string) string {
 // it from its own goroutines, also after a canceled attempt has returned.
 type flight struct {
 	mu           sync.Mutex
+	traced       bool // the transport tells where it is
+	untraced     bool // it was given the request and told nothing
 	wroteHeaders bool
 	wrote        time.Time // whole request written
 	firstByte    time.Time // of the answer
@@ -83,6 +85,11 @@ type flight struct {
 
 func (f *flight) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
+		GetConn: func(string) {
+			f.mu.Lock()
+			f.traced = true
+			f.mu.Unlock()
+		},
 		WroteHeaders: func() {
 			f.mu.Lock()
 			f.wroteHeaders = true
@@ -101,12 +108,23 @@ func (f *flight) trace() *httptrace.ClientTrace {
 	}
 }
 
+// returned notes the end of the round trip. A transport that traces nothing
+// may have sent everything.
+func (f *flight) returned(answered bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.untraced = !f.traced
+	if answered && f.firstByte.IsZero() {
+		f.firstByte = time.Now()
+	}
+}
+
 // times gives when the request was written and the answer began, and whether
 // PostHog may have seen anything of it.
 func (f *flight) times() (wrote, firstByte time.Time, sent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.wrote, f.firstByte, f.wroteHeaders || !f.wrote.IsZero() || !f.firstByte.IsZero()
+	return f.wrote, f.firstByte, f.untraced || f.wroteHeaders || !f.wrote.IsZero() || !f.firstByte.IsZero()
 }
 
 // send makes one attempt of the call. An error means that no complete answer
@@ -137,6 +155,7 @@ func (w *wire) send(ctx context.Context, c *call, f *flight) (*answer, error) {
 		return nil, err
 	}
 	res, err := w.rt.RoundTrip(req)
+	f.returned(err == nil)
 	if err != nil {
 		return nil, err
 	}

@@ -270,7 +270,7 @@ func TestStampIsTheLatestPossibleMoment(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := limiterOf(t, Window{"m", 10, time.Minute}, Window{"h", 100, time.Hour})
+		l := limiterOf(t, Window{"m", 11, time.Minute}, Window{"h", 100, time.Hour})
 		w := windowOf(t, l, "h")
 		require.Equal(t, StateOK, w.State)
 		require.Nil(t, w.ExhaustedInS)

@@ -1,0 +1,148 @@
+package driver
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// BreakerConfig says when a circuit breaker opens. Zero means the default in
+// brackets. The defaults leave 30 % of random failures alone (they are what
+// retries are for) and open on an outage within seconds.
+type BreakerConfig struct {
+	Window      time.Duration // failures are counted over this time, in ten buckets [30 s]
+	MinRequests int           // fewer attempts than this never open it by ratio [20]
+	Ratio       float64       // of failed attempts that opens it [0.7]
+	Consecutive int           // failures in a row that open it [10]
+	Open        time.Duration // how long it stays open before one trial [10 s]
+}
+
+func (b BreakerConfig) withDefaults() BreakerConfig {
+	if b.Window <= 0 {
+		b.Window = 30 * time.Second
+	}
+	if b.MinRequests <= 0 {
+		b.MinRequests = 20
+	}
+	if b.Ratio <= 0 || b.Ratio > 1 {
+		b.Ratio = 0.7
+	}
+	if b.Consecutive <= 0 {
+		b.Consecutive = 10
+	}
+	if b.Open <= 0 {
+		b.Open = 10 * time.Second
+	}
+	return b
+}
+
+// breaker stops sending to a host that has stopped answering, for one class of
+// requests: a slow query engine must not shut out the cheap reads.
+type breaker struct {
+	class    Class
+	cfg      BreakerConfig
+	cb       *gobreaker.CircuitBreaker[*answer]
+	openedAt atomic.Int64 // unix nanoseconds
+	opens    atomic.Int64 // since the start
+}
+
+// newBreaker gives a closed breaker. changed is called, with gobreaker's lock
+// held, whenever its state changes.
+func newBreaker(class Class, cfg BreakerConfig, changed func(from, to gobreaker.State)) *breaker {
+	b := &breaker{class: class, cfg: cfg}
+	b.cb = gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
+		Name:         string(class),
+		MaxRequests:  1,
+		Interval:     cfg.Window,
+		BucketPeriod: cfg.Window / 10,
+		Timeout:      cfg.Open,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			valid := c.TotalSuccesses + c.TotalFailures
+			return int(c.ConsecutiveFailures) >= cfg.Consecutive ||
+				int(valid) >= cfg.MinRequests && float64(c.TotalFailures) >= cfg.Ratio*float64(valid)
+		},
+		IsSuccessful: func(err error) bool { return verdictOf(err) == countsAsSuccess },
+		IsExcluded:   func(err error) bool { return verdictOf(err) == countsAsNothing },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				b.openedAt.Store(time.Now().UnixNano())
+				b.opens.Add(1)
+			}
+			changed(from, to)
+		},
+	})
+	return b
+}
+
+func verdictOf(err error) verdict {
+	if err == nil {
+		return countsAsSuccess
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.verdict()
+	}
+	return countsAsFailure
+}
+
+// check refuses at once while the breaker is open, so that no quota is spent
+// and nobody queues for what cannot be sent.
+func (b *breaker) check(k *call) *fault {
+	switch b.cb.State() {
+	case gobreaker.StateOpen:
+		return b.refuse(k)
+	case gobreaker.StateHalfOpen:
+		if c := b.cb.Counts(); c.Requests > c.TotalExclusions {
+			return b.refuse(k) // the trial is under way
+		}
+	}
+	return nil
+}
+
+// execute runs one attempt and counts its outcome.
+func (b *breaker) execute(k *call, attempt func() (*answer, *fault)) (*answer, *fault) {
+	ans, err := b.cb.Execute(func() (*answer, error) {
+		ans, f := attempt()
+		if f != nil {
+			return nil, f
+		}
+		return ans, nil
+	})
+	if err == nil {
+		return ans, nil
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		return nil, f
+	}
+	return nil, b.refuse(k)
+}
+
+func (b *breaker) refuse(k *call) *fault {
+	e := k.newError(KindUnavailable, k.url.Host+" has failed again and again; "+string(k.class)+" requests are held back")
+	e.RetryAfter = max(b.retryIn(), time.Second)
+	e.Hint = "Nothing was sent. PostHog will be tried again by itself; come back then."
+	return &fault{faultLocal, e}
+}
+
+// retryIn gives the time until the next trial.
+func (b *breaker) retryIn() time.Duration {
+	return time.Until(time.Unix(0, b.openedAt.Load()).Add(b.cfg.Open))
+}
+
+// BreakerStatus is one circuit breaker in [Status].
+type BreakerStatus struct {
+	Class    Class    `json:"class"`
+	State    string   `json:"state"` // "closed", "half-open" or "open"
+	Opens    int64    `json:"opens"` // since the start
+	RetryInS *float64 `json:"retry_in_s"`
+}
+
+func (b *breaker) status() BreakerStatus {
+	state := b.cb.State()
+	s := BreakerStatus{Class: b.class, State: state.String(), Opens: b.opens.Load()}
+	if state == gobreaker.StateOpen {
+		s.RetryInS = new(max(0, roundSeconds(b.retryIn())))
+	}
+	return s
+}
