@@ -1,0 +1,127 @@
+package hogql
+
+import "strings"
+
+// castForm reads CAST(x AS type) or TRY_CAST(x AS type), or returns nil when
+// it is a call of that name: cast(x, 'type').
+func (p *parser) castForm() Expr {
+	t, open := p.tok(), p.peek(1)
+	start := p.pos
+	if p.peek(2).kind == tokRParen {
+		return nil
+	}
+	p.pos += 2
+	e := p.exprAt(levelTernary)
+	if !p.at(kwAs) {
+		p.pos = start
+		return nil
+	}
+	p.pos++
+	for {
+		nameTok := p.tok()
+		typ := p.typeName()
+		if p.at(kwAs) { // it was an alias: CAST(a AS b AS type)
+			e = &Alias{Span: p.from(e.Pos().Start), Expr: e, Name: p.alias(nameTok, p.name(nameTok))}
+			p.pos++
+			continue
+		}
+		if p.kind() == tokComma {
+			p.pos = start
+			return nil
+		}
+		p.closing(tokRParen, open)
+		if t.kw == kwTryCast {
+			return &TryCast{Span: p.from(t.start), Expr: e, TypeName: typ}
+		}
+		return &TypeCast{Span: p.from(t.start), Expr: e, TypeName: typ}
+	}
+}
+
+// castType reads the type behind ::, which has no parameters in HogQL.
+func (p *parser) castType() string {
+	t := p.tok()
+	plain := t.kind == tokIdent || t.kind == tokQuoted || t.kw.unit() || isAny(t, kwDate, kwTime, kwTimestamp, kwInterval)
+	if !plain {
+		p.failExpected("a type", "`::`")
+	}
+	p.pos++
+	if p.kind() == tokLParen {
+		p.fail(p.tok(), "a type behind :: has no parameters: write CAST(x AS %s(...))", p.text(t))
+	}
+	name := lower(p.name(t))
+	if p.at(kwWith) {
+		p.pos++
+		name += " with"
+		if p.accept(kwLocal) {
+			name += " local"
+		}
+		p.expect(kwTime, "TIME ZONE", "WITH")
+		p.expect(kwZone, "ZONE", "TIME")
+		name += " time zone"
+	}
+	return name
+}
+
+// typeName reads a type with parameters and [] and returns it in lower case.
+func (p *parser) typeName() string {
+	p.enter()
+	defer p.leave()
+	t := p.tok()
+	name := lower(p.identifier("a type", "AS"))
+	switch {
+	case p.kind() == tokLParen:
+		if strings.HasPrefix(name, "enum") && p.peek(1).kind == tokString && p.peek(2).kind == tokEq {
+			p.fail(t, "HogQL has no Enum types")
+		}
+		name += p.typeParameters()
+	case isName(p.tok()) && !p.at(kwAs):
+		for isName(p.tok()) && !p.at(kwAs) { // DOUBLE PRECISION
+			name += " " + lower(p.name(p.advance()))
+		}
+	}
+	for p.kind() == tokLBracket {
+		open := p.advance()
+		name += "["
+		if p.kind() == tokInt {
+			name += p.text(p.advance())
+		}
+		p.closing(tokRBracket, open)
+		name += "]"
+	}
+	return name
+}
+
+// typeParameters reads (...) of a type: types, named types or constants.
+func (p *parser) typeParameters() string {
+	open := p.advance()
+	var parts []string
+	for p.kind() != tokRParen {
+		t, next := p.tok(), p.peek(1)
+		switch {
+		case isName(t) && isName(next):
+			field := p.name(p.advance())
+			parts = append(parts, lower(field)+" "+p.typeName())
+		case isName(t):
+			parts = append(parts, p.typeName())
+		default:
+			e := p.expr()
+			c, ok := e.(*Constant)
+			if !ok {
+				p.unsupported(t, "an expression as a type's parameter")
+			}
+			parts = append(parts, typeConstant(p, c))
+		}
+		if !p.acceptKind(tokComma) {
+			break
+		}
+	}
+	p.closing(tokRParen, open)
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// typeConstant is the text of a constant parameter, as PostHog keeps it.
+func typeConstant(p *parser, c *Constant) string {
+	return c.Text(p.sql)
+}
+
+func lower(s string) string { return strings.ToLower(s) }
