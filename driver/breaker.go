@@ -12,7 +12,7 @@ import (
 // brackets. The defaults leave 30 % of random failures alone (they are what
 // retries are for) and open on an outage within seconds.
 type BreakerConfig struct {
-	Window      time.Duration // failures are counted over this time, in ten buckets [30 s]
+	Window      time.Duration // failures are counted over this time, at least two attempts long, in ten buckets [30 s]
 	MinRequests int           // fewer attempts than this never open it by ratio [20]
 	Ratio       float64       // of failed attempts that opens it [0.7]
 	Consecutive int           // failures in a row that open it [10]
@@ -35,6 +35,14 @@ func (b BreakerConfig) withDefaults() BreakerConfig {
 	if b.Open <= 0 {
 		b.Open = 10 * time.Second
 	}
+	return b
+}
+
+// forAttempts widens the window to hold two attempts: an outcome counts in the
+// bucket of the attempt's start, so one that ran longer than the window would
+// not count at all, and a hanging query engine would never open the breaker.
+func (b BreakerConfig) forAttempts(timeout time.Duration) BreakerConfig {
+	b.Window = max(b.Window, 2*timeout)
 	return b
 }
 

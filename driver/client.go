@@ -103,7 +103,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.breakers, c.bulkheads = make(map[Class]*breaker), make(map[Class]*bulkhead)
 	for _, class := range classes() {
-		c.breakers[class] = newBreaker(class, cfg.Breaker, c.breakerChanged(class))
+		c.breakers[class] = newBreaker(class, cfg.Breaker.forAttempts(c.attemptTimeout(class)), c.breakerChanged(class))
 		wait := bulkheadWait
 		if class == ClassQuery {
 			wait = 0 // queries are slow: worth waiting for as long as the caller does
