@@ -1,0 +1,9 @@
+package events
+
+import (
+	"testing"
+
+	"github.com/posthog-mcp/posthog-mcp/tools/toolstest"
+)
+
+func TestRules(t *testing.T) { toolstest.Check(t, Tools()) }
