@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -23,23 +24,25 @@ type document struct {
 	tables  []*grid // all tables, the root last
 }
 
-// read splits an answer into facts and tables.
-func (d *document) read(answer object, after func(int) string, dropped bool) {
-	root := isTable(answer)
+// read splits an answer into facts and tables. own has the rows of the answer's
+// own table, nil when there is none.
+func (d *document) read(answer object, own *grid) {
 	for _, m := range answer {
 		obj, nested := m.val.(object)
 		switch {
-		case root && slices.Contains(tableKeys(), m.key):
+		case own != nil && slices.Contains(tableKeys(), m.key):
 		case nested && isTable(obj):
-			d.tables = append(d.tables, readGrid(m.key, obj))
+			g := &grid{name: m.key}
+			g.read(obj)
+			d.tables = append(d.tables, g)
 		default:
 			d.raw = append(d.raw, m)
 		}
 	}
-	if root {
-		d.root = readGrid("", answer)
-		d.root.after, d.root.dropped = after, dropped
-		d.tables = append(d.tables, d.root)
+	if own != nil {
+		own.read(answer)
+		d.root = own
+		d.tables = append(d.tables, own)
 	}
 }
 
@@ -95,7 +98,8 @@ func (d *document) text() string {
 // writeFact writes one line, or an indented block for a text of several lines,
 // so that no line of a text can pass for a fact.
 func writeFact(b *strings.Builder, m member) {
-	text := inline(m.val)
+	// Once more, since quoting nested texts doubled the backslashes that clean set.
+	text := untrusted.Clean(inline(m.val))
 	if strings.Contains(text, "\n") {
 		fmt.Fprintf(b, "%s:\n  %s\n", untrusted.Line(m.key), strings.ReplaceAll(text, "\n", "\n  "))
 		return
@@ -103,8 +107,8 @@ func writeFact(b *strings.Builder, m member) {
 	fmt.Fprintf(b, "%s: %s\n", untrusted.Line(m.key), text)
 }
 
-// noticeRoom is kept free for what fitting itself has to say.
-const noticeRoom = 200
+// reserve is kept free for what fitting itself has to say.
+func (d *document) reserve() int { return 100 + 250*len(d.tables) }
 
 // fit makes both forms keep to a number of characters. Rows go first, from the
 // end; where not one row fits, or the facts alone are too long, texts are cut
@@ -119,8 +123,9 @@ func (d *document) fit(budget int) {
 		last := i == len(levels)-1
 		if last {
 			d.dropFacts(budget)
+			d.dropColumns(budget)
 		}
-		if d.takeRows(budget-d.overhead()-noticeRoom, level.cell) || last {
+		if d.takeRows(budget-d.overhead()-d.reserve(), level.cell) || last {
 			break
 		}
 	}
@@ -155,42 +160,65 @@ func (d *document) takeRows(room, cell int) bool {
 	return all
 }
 
-// dropFacts leaves out the last facts until a table's worth of room is free.
+// dropFacts leaves out the last facts until the others fit.
 func (d *document) dropFacts(budget int) {
+	all := d.facts
+	over := sort.Search(len(all)+1, func(n int) bool {
+		d.facts = all[:n]
+		return d.overhead()+d.reserve() > budget
+	})
+	d.facts = all[:max(over-1, 0)]
 	var names []string
-	for d.overhead()+noticeRoom > budget && len(d.facts) > 0 {
-		last := d.facts[len(d.facts)-1]
-		d.facts = d.facts[:len(d.facts)-1]
-		names = append(names, last.key)
+	for _, m := range all[len(d.facts):] {
+		names = append(names, m.key)
 	}
 	if len(names) > 0 {
-		slices.Reverse(names)
 		text := fmt.Sprintf("%d fields were left out to fit: %s.", len(names), strings.Join(names, ", "))
-		d.notices = append(d.notices, untrusted.Cut(untrusted.Line(text), noticeRoom/2))
+		d.notices = append(d.notices, bounded(text, 80))
 	}
 }
 
-// sayCut tells of rows that did not fit and sees to it that the cursor does not
-// step over them.
+// dropColumns leaves out the last columns of tables whose header alone is too
+// long, and makes some room for a row.
+func (d *document) dropColumns(budget int) {
+	for len(d.tables) > 0 && d.overhead()+d.reserve() > budget*3/4 {
+		widest := slices.MaxFunc(d.tables, func(a, b *grid) int { return cmp.Compare(a.width, b.width) })
+		if widest.width <= 1 {
+			return
+		}
+		widest.width = widest.width * 3 / 4
+	}
+}
+
+// sayCut tells of rows and columns that did not fit and sees to it that the
+// cursor does not step over them.
 func (d *document) sayCut(g *grid) {
-	if len(g.rows) == len(g.raw) && !g.dropped {
-		return
+	var left []string
+	if g.width < len(g.columns) {
+		left = append(left, fmt.Sprintf("Columns 1-%d of %d", g.width, len(g.columns)))
 	}
 	n := len(g.rows)
-	g.more, g.cursor = true, ""
-	if g.after != nil && n > 0 {
-		g.cursor = untrusted.Line(g.after(n))
+	cut := n < len(g.raw) || g.dropped
+	if cut {
+		left = append(left, fmt.Sprintf("Rows 1-%d of %d", n, g.found))
+		g.more, g.cursor = true, ""
+		if g.after != nil && n > 0 {
+			g.cursor = untrusted.Line(g.after(n))
+		}
 	}
-	way := fmt.Sprintf("narrow the request, or ask for %d rows or fewer columns", max(n, 1))
-	if g.cursor != "" {
+	if len(left) == 0 {
+		return
+	}
+	way := "narrow the request or ask for fewer columns"
+	switch {
+	case g.cursor != "" && cut:
 		way = "pass cursor for the rest, or narrow the request"
+	case n > 1:
+		way = fmt.Sprintf("narrow the request, or ask for %d rows or fewer columns", n)
 	}
-	what := fmt.Sprintf("Rows 1-%d of %d fit here", n, g.found)
-	if n == 0 {
-		what = fmt.Sprintf("None of %d rows fits here", g.found)
-	}
+	what := strings.Join(left, ", ") + " fit here; "
 	if g.name != "" {
-		what = untrusted.Cut(untrusted.Line(g.name), 40) + ": " + what
+		what = bounded(g.name, 40) + ": " + what
 	}
-	d.notices = append(d.notices, what+"; "+way+".")
+	d.notices = append(d.notices, what+way+".")
 }

@@ -3,7 +3,6 @@ package tools
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,15 +13,22 @@ import (
 type grid struct {
 	name    string // field that holds it, "" for the answer's own
 	columns []string
-	rows    [][]any // those that fit, cleaned
-	raw     []any   // all, as they came
-	dropped bool    // some were not even marshalled
-	found   int     // row_count
-	total   string  // rows that match in PostHog, "" when unknown
+	width   int    // columns shown
+	raw     []any  // rows as they came: []any of plain Go values or of a tree
+	dropped bool   // rows beyond any bound were left out of raw
+	rows    []row  // those that fit
+	found   int    // row_count
+	total   string // rows that match in PostHog, "" when unknown
 	cursor  string
 	more    bool
 	units   string
 	after   func(n int) string // CursorAfter
+}
+
+// row is one row in both forms, each ready to be written.
+type row struct {
+	line string          // with its line feed
+	json json.RawMessage //
 }
 
 func isTable(obj object) bool {
@@ -31,9 +37,8 @@ func isTable(obj object) bool {
 	return cols && count
 }
 
-// readGrid takes a table out of the tree of an answer.
-func readGrid(name string, obj object) *grid {
-	g := &grid{name: name}
+// read takes a table out of the tree of an answer.
+func (g *grid) read(obj object) {
 	for _, m := range obj {
 		switch v := m.val.(type) {
 		case []any:
@@ -66,36 +71,42 @@ func readGrid(name string, obj object) *grid {
 		}
 	}
 	g.found = max(g.found, len(g.raw))
-	return g
+	g.width = len(g.columns)
 }
 
-// row gives the i-th row, cleaned with cells of at most n characters.
-func (g *grid) row(i, n int) []any {
+// row writes the i-th row, with cells of at most n characters.
+func (g *grid) row(i, n int) row {
 	cells, ok := g.raw[i].([]any)
 	if !ok {
 		cells = []any{g.raw[i]}
 	}
-	out := make([]any, len(cells))
+	cells = cells[:min(len(cells), g.width)]
+	safe := make([]any, len(cells))
 	for j, c := range cells {
-		out[j] = clean(c, n)
+		safe[j] = clean(tree(c), n)
 	}
-	return out
+	return row{line: g.line(safe), json: appendTree(nil, safe)}
 }
 
 // pipes reports whether the table is written with pipes.
 func (g *grid) pipes() bool { return len(g.raw) <= maxPipeRows }
 
+// header gives the columns shown.
+func (g *grid) header() []any {
+	names := make([]any, g.width)
+	for i, c := range g.columns[:g.width] {
+		names[i] = c
+	}
+	return names
+}
+
 // members gives the table's fields for the structured form.
 func (g *grid) members() object {
-	columns := make([]any, len(g.columns))
-	for i, c := range g.columns {
-		columns[i] = c
-	}
 	rows := make([]any, len(g.rows))
 	for i, r := range g.rows {
-		rows[i] = r
+		rows[i] = r.json
 	}
-	obj := object{{"columns", columns}, {"rows", rows}, {"row_count", g.found}}
+	obj := object{{"columns", g.header()}, {"rows", rows}, {"row_count", g.found}}
 	if len(g.rows) < g.found {
 		obj = append(obj, member{"rows_shown", len(g.rows)})
 	}
@@ -117,16 +128,12 @@ func (g *grid) members() object {
 func (g *grid) write(b *strings.Builder) {
 	b.WriteString(g.summary())
 	b.WriteByte('\n')
-	header := make([]any, len(g.columns))
-	for i, c := range g.columns {
-		header[i] = c
-	}
-	b.WriteString(g.line(header))
+	b.WriteString(g.line(g.header()))
 	if g.pipes() {
-		b.WriteString("|" + strings.Repeat("-|", len(g.columns)) + "\n")
+		b.WriteString("|" + strings.Repeat("-|", g.width) + "\n")
 	}
 	for _, r := range g.rows {
-		b.WriteString(g.line(r))
+		b.WriteString(r.line)
 	}
 }
 
@@ -207,14 +214,12 @@ func (g *grid) take(room, cell int) (text, structured int) {
 	g.rows = g.rows[:0]
 	for i := range g.raw {
 		r := g.row(i, cell)
-		t := utf8.RuneCountInString(g.line(r))
-		s := utf8.RuneCount(appendTree(nil, r)) + 1
+		t, s := utf8.RuneCountInString(r.line), utf8.RuneCount(r.json)+1
 		if text+t > room || structured+s > room {
 			break
 		}
 		text, structured = text+t, structured+s
 		g.rows = append(g.rows, r)
 	}
-	g.rows = slices.Clip(g.rows)
 	return text, structured
 }

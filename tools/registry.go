@@ -17,6 +17,7 @@ import (
 
 // Bounds of a result, in characters of each of its two forms.
 const (
+	MinMaxChars     = 1_000 // less holds no table
 	DefaultMaxChars = 8_000
 	HardMaxChars    = 40_000
 )
@@ -31,7 +32,7 @@ type Config struct {
 	Deny      []string // never offer these tools
 	KeyScopes []string // scopes that the key is known to have, "*" for all; nil: unknown
 
-	MaxChars int              // bound of a result; 0: DefaultMaxChars; at most HardMaxChars
+	MaxChars int              // bound of a result, MinMaxChars..HardMaxChars; 0: DefaultMaxChars
 	Logger   *slog.Logger     // nil: discard
 	Now      func() time.Time // nil: time.Now
 	Nonce    func() string    // fences data; nil: random
@@ -54,8 +55,8 @@ type entry struct {
 // New builds a registry. It refuses two tools of one name and a filter that
 // names a tool or toolset that does not exist.
 func New(cfg Config) (*Registry, error) {
-	if cfg.MaxChars < 0 || cfg.MaxChars > HardMaxChars {
-		return nil, fmt.Errorf("tools: a result bound of %d characters is outside 0..%d", cfg.MaxChars, HardMaxChars)
+	if cfg.MaxChars != 0 && (cfg.MaxChars < MinMaxChars || cfg.MaxChars > HardMaxChars) {
+		return nil, fmt.Errorf("tools: a result bound of %d characters is outside %d..%d", cfg.MaxChars, MinMaxChars, HardMaxChars)
 	}
 	r := &Registry{
 		env: newEnv(cfg), byName: map[string]entry{},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/posthog-mcp/posthog-mcp/tools/untrusted"
 )
@@ -26,9 +27,9 @@ func shape(ctx context.Context, spec Spec, head object, notices []string, out an
 	e := envOf(ctx)
 	budget := e.maxChars
 	if spec.MaxChars > 0 {
-		budget = min(spec.MaxChars, HardMaxChars)
+		budget = min(max(spec.MaxChars, MinMaxChars), HardMaxChars)
 	}
-	after, dropped := prepare(out, budget)
+	own := takeTable(out, budget)
 	raw, err := marshal(out)
 	if err != nil {
 		return nil, fmt.Errorf("the answer cannot be written as JSON: %w", err)
@@ -43,11 +44,11 @@ func shape(ctx context.Context, spec Spec, head object, notices []string, out an
 	}
 	if n, ok := out.(Noticed); ok {
 		for _, text := range n.Notices() {
-			notices = append(notices, untrusted.Cut(untrusted.Line(text), maxNotice))
+			notices = append(notices, bounded(text, maxNotice))
 		}
 	}
 	d := &document{head: head, notices: notices, own: spec.Own, nonce: e.nonce()}
-	d.read(prune(facts), after, dropped)
+	d.read(prune(facts), own)
 	d.fit(budget)
 	res := &Result{Structured: d.structured(), Text: d.text()}
 	if l, ok := out.(Linked); ok {
@@ -56,20 +57,25 @@ func shape(ctx context.Context, spec Spec, head object, notices []string, out an
 	return res, nil
 }
 
-// prepare counts an answer's rows and drops those that can never fit, so that
-// they are not marshalled. It gives the table's CursorAfter.
-func prepare(out any, budget int) (after func(int) string, dropped bool) {
+// takeTable takes the rows out of an answer's own table, so that they need not
+// be written as JSON and read again, and drops those that can never fit. It
+// gives nil when there is none.
+func takeTable(out any, budget int) *grid {
 	h, ok := out.(tabled)
-	if !ok {
-		return nil, false
+	if !ok || len(h.table().Columns) == 0 {
+		return nil
 	}
 	t := h.table()
 	t.RowCount = max(t.RowCount, len(t.Rows))
+	g := &grid{after: t.CursorAfter}
 	// A row costs at least two characters a cell: one of content, one comma.
-	if most := budget/(2*max(1, len(t.Columns))) + 1; len(t.Rows) > most {
-		t.Rows, dropped = t.Rows[:most], true
+	most := budget/(2*len(t.Columns)) + 1
+	for _, r := range t.Rows[:min(most, len(t.Rows))] {
+		g.raw = append(g.raw, r)
 	}
-	return t.CursorAfter, dropped
+	g.dropped = len(t.Rows) > most
+	t.Rows = nil
+	return g
 }
 
 // marshal writes JSON without HTML escapes, which would only cost time to undo.
@@ -139,26 +145,28 @@ func inline(v any) string {
 // clean makes a value safe and bounds its texts to n characters; a list or an
 // object whose JSON is longer becomes a cut text.
 func clean(v any, n int) any {
-	switch v := v.(type) {
+	switch v := tree(v).(type) {
 	case string:
 		return cleanText(v, n)
 	case json.Number:
 		return shorten(v)
 	case []any, object:
-		v = cleanInside(v, n)
-		if raw := appendTree(nil, v); len(raw) > n {
+		// Texts inside are cut only where they are huge, so that the mark of the
+		// cut around them counts rightly.
+		safe := cleanInside(v, 50*n)
+		if raw := appendTree(nil, safe); len(raw) > n {
 			if cut := untrusted.Cut(string(raw), n); len(cut) < len(raw) {
 				return cut
 			}
 		}
-		return v
+		return safe
 	default:
 		return v
 	}
 }
 
 func cleanInside(v any, n int) any {
-	switch v := v.(type) {
+	switch v := tree(v).(type) {
 	case []any:
 		list := make([]any, len(v))
 		for i, item := range v {
@@ -179,7 +187,7 @@ func cleanInside(v any, n int) any {
 // cleanText cuts before it cleans, so that a megabyte costs nothing, and once
 // more after, since showing hidden characters makes a text longer.
 func cleanText(s string, n int) string {
-	cut := untrusted.Cut(s, n)
+	cut := untrusted.Cut(shortTime(s), n)
 	safe := untrusted.Clean(cut)
 	if len(safe) > len(cut)+n {
 		safe = untrusted.Cut(safe, 2*n)
@@ -192,11 +200,12 @@ func cleanText(s string, n int) string {
 // or devices wrote stay as they are.
 func shorten(num json.Number) json.Number {
 	s := string(num)
-	digits := strings.TrimLeft(strings.NewReplacer("-", "", ".", "").Replace(s), "0")
-	if e := strings.IndexAny(digits, "eE"); e >= 0 {
-		digits = digits[:e]
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	digits := len(strings.TrimLeft(mantissa, "-0."))
+	if strings.Contains(mantissa, ".") {
+		digits-- // an upper bound is enough
 	}
-	if len(digits) < 13 || !strings.ContainsAny(s, ".eE") {
+	if digits < 13 || len(mantissa) == len(s) && !strings.Contains(s, ".") {
 		return num
 	}
 	f, err := strconv.ParseFloat(s, 64)
@@ -211,9 +220,19 @@ func shorten(num json.Number) json.Number {
 	if err != nil {
 		return num
 	}
-	format := byte('f')
-	if short != 0 && (short < 1e-6 && short > -1e-6 || short > 1e15 || short < -1e15) {
-		format = 'g'
+	return json.Number(formatFloat(short))
+}
+
+// shortTime drops the zeros that end the fraction of a second, since PostHog
+// writes six digits where three are known, and writes +00:00 as Z.
+func shortTime(s string) string {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) <= seconds || len(s) > len(time.RFC3339Nano) || s[4] != '-' || s[10] != 'T' || s[16] != ':' {
+		return s
 	}
-	return json.Number(strconv.FormatFloat(short, format, -1, 64))
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return s
+	}
+	return t.Format(time.RFC3339Nano)
 }

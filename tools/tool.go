@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"reflect"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
 )
@@ -124,6 +125,18 @@ func (u Untyped) InputSchema() (json.RawMessage, error) { return InputSchema(u.I
 // Run answers with a struct (or a pointer to one) as [Op] does.
 func (u Untyped) Call(ctx context.Context, ph *driver.Client, args json.RawMessage) *Result {
 	return call(ctx, u, ph, args, func(ctx context.Context, values map[string]any) (any, error) {
-		return u.Run(ctx, ph, values)
+		out, err := u.Run(ctx, ph, values)
+		if err != nil || out == nil {
+			return out, err
+		}
+		return copyOf(out), nil
 	})
+}
+
+// copyOf gives a pointer to a copy of an answer, which shaping may take apart.
+func copyOf(out any) any {
+	v := reflect.Indirect(reflect.ValueOf(out))
+	p := reflect.New(v.Type())
+	p.Elem().Set(v)
+	return p.Interface()
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // maxDepth bounds the nesting of arguments and answers.
@@ -111,6 +114,8 @@ func appendTree(b []byte, v any) []byte {
 		return append(b, "false"...)
 	case json.Number:
 		return append(b, v...)
+	case json.RawMessage:
+		return append(b, v...)
 	case string:
 		return appendString(b, v)
 	case []any:
@@ -134,12 +139,45 @@ func appendTree(b []byte, v any) []byte {
 		}
 		return append(b, '}')
 	default:
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return append(b, "null"...)
-		}
-		return append(b, raw...)
+		return appendTree(b, tree(v))
 	}
+}
+
+// tree turns a Go value into a tree. Cells are nearly always of the types named
+// here, which saves writing and reading them as JSON.
+func tree(v any) any {
+	switch v := v.(type) {
+	case nil, bool, string, json.Number, []any, object:
+		return v
+	case int:
+		return json.Number(strconv.Itoa(v))
+	case int64:
+		return json.Number(strconv.FormatInt(v, 10))
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil // JSON has no such number; ClickHouse divides by zero
+		}
+		return json.Number(formatFloat(v))
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	}
+	raw, err := marshal(v)
+	if err != nil {
+		return nil
+	}
+	parsed, err := parseTree(raw)
+	if err != nil {
+		return nil
+	}
+	return parsed
+}
+
+// formatFloat gives the shortest digits that read back as the same number.
+func formatFloat(f float64) string {
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 // appendString quotes a string for JSON. json.Marshal would turn < and & into
