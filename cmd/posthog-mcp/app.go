@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/posthog-mcp/posthog-mcp/driver"
+	"github.com/posthog-mcp/posthog-mcp/driver/posthogtest"
+	"github.com/posthog-mcp/posthog-mcp/resources"
+	"github.com/posthog-mcp/posthog-mcp/server"
+	"github.com/posthog-mcp/posthog-mcp/tools"
+)
+
+// toolFlags choose which tools are offered and how they answer.
+type toolFlags struct {
+	ReadOnly  bool     `help:"Hide every tool that changes something in PostHog."`
+	Toolsets  []string `placeholder:"NAME" help:"Offer only these toolsets."`
+	AllowTool []string `placeholder:"NAME" help:"Offer only these tools."`
+	DenyTool  []string `placeholder:"NAME" help:"Never offer these tools."`
+	OutputDir string   `placeholder:"DIR" help:"Where exports are written; default: posthog-exports below the working folder's temporary place."`
+}
+
+func (f toolFlags) registry(log *slog.Logger) (*tools.Registry, error) {
+	return tools.New(tools.Config{
+		Sets: server.Areas(f.outputDir()), Toolsets: f.Toolsets, ReadOnly: f.ReadOnly,
+		Allow: f.AllowTool, Deny: f.DenyTool, Logger: log,
+	})
+}
+
+// outputDir is made when the first export needs it, not before.
+func (f toolFlags) outputDir() string {
+	if f.OutputDir != "" {
+		return f.OutputDir
+	}
+	return filepath.Join(os.TempDir(), "posthog-exports")
+}
+
+// app is a running posthog-mcp without a transport.
+type app struct {
+	client   *driver.Client
+	registry *tools.Registry
+	server   *server.Server
+	demo     *posthogtest.Server
+}
+
+// assemble builds everything from settings inward to out. It does no network.
+func assemble(cf connectFlags, tf toolFlags, w *world, log *slog.Logger) (*app, error) {
+	a := &app{}
+	cfg, err := cf.driverConfig(w, log)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if cf.Demo {
+		if a.demo, err = startDemo(cf, &cfg); err != nil {
+			return nil, err
+		}
+	}
+	if a.registry, err = tf.registry(log); err != nil {
+		a.close()
+		return nil, &usageError{err}
+	}
+	if a.client, err = driver.New(cfg); err != nil {
+		a.close()
+		return nil, &usageError{err}
+	}
+	a.server, err = server.New(server.Config{
+		Client: a.client, Registry: a.registry,
+		Resources: resources.All(resources.Config{Client: a.client, Registry: a.registry, OutputDir: tf.outputDir()}),
+		Version:   buildVersion(), Logger: log, OutputDir: tf.outputDir(), ReadOnly: tf.ReadOnly, Demo: cf.Demo,
+	})
+	if err != nil {
+		a.close()
+		return nil, fmt.Errorf("building the server: %w", err)
+	}
+	return a, nil
+}
+
+func (a *app) close() {
+	if a.server != nil {
+		a.server.Close()
+	}
+	if a.client != nil {
+		_ = a.client.Close()
+	}
+	if a.demo != nil {
+		_ = a.demo.Close()
+	}
+}
