@@ -11,22 +11,34 @@ import (
 const mask = "[secret]"
 
 // Secret is a key that masks itself in every formatter, logger and marshaller.
-// Only Reveal gives the text.
-type Secret struct{ text string }
+// Only Reveal gives the text. It is behind a pointer because fmt prints the
+// fields of a struct that it cannot reach by their methods: a Secret in an
+// unexported field shows an address.
+type Secret struct{ text *string }
 
 // NewSecret wraps a key.
-func NewSecret(text string) Secret { return Secret{text: text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text}
+}
 
 // Reveal gives the key itself. Its only callers build an Authorization header
 // or a request body.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsZero reports whether there is no key.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s.text == nil }
 
 // String masks the key.
 func (s Secret) String() string {
-	if s.text == "" {
+	if s.text == nil {
 		return ""
 	}
 	return mask
