@@ -262,5 +262,5 @@ func TestDotenv(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.WriteFile(path, make([]byte, maxSettingsFile+10), 0o600))
 	_, err = readDotenv(path)
-	require.ErrorContains(t, err, "64")
+	require.ErrorContains(t, err, "larger than 65536 bytes")
 }
