@@ -163,7 +163,7 @@ func (s *eventSelect) sql(direction string, limit int, until string) (string, ma
 	var q strings.Builder
 	q.WriteString("SELECT timestamp, event, distinct_id")
 	for i, name := range s.columns {
-		fmt.Fprintf(&q, ", %s AS c%d", eventField(name), i)
+		fmt.Fprintf(&q, ", %s AS c%d", b.field(name), i)
 	}
 	q.WriteString(", toString(toTimeZone(timestamp, 'UTC')) AS place_time, toString(uuid) AS place_uuid FROM events WHERE ")
 	from, to := s.place.From, s.place.To
@@ -208,9 +208,9 @@ func utcTime(b *sqlBuilder, utc string) string {
 	return "toDateTime64(" + b.bind(utc) + ", 6, 'UTC')"
 }
 
-// eventField gives the expression for a column name or the left side of a
+// field gives the expression for a column name or the left side of a
 // condition: a column of the table where the name is one, else a property.
-func eventField(name string) string {
+func (b *sqlBuilder) field(name string) string {
 	switch name {
 	case "uuid", "person_id":
 		return "toString(" + name + ")"
@@ -219,7 +219,7 @@ func eventField(name string) string {
 	case "session_id", "$session_id":
 		return "$session_id"
 	}
-	return property(name)
+	return b.property(name)
 }
 
 func (s *eventSelect) conditions(b *sqlBuilder) []string {
@@ -246,7 +246,7 @@ func (s *eventSelect) conditions(b *sqlBuilder) []string {
 		out = append(out, "("+strings.Join(ways, " OR ")+")")
 	}
 	for _, f := range s.where {
-		out = append(out, f.hogql(b, eventField(f.key)))
+		out = append(out, f.hogql(b, b.field(f.key)))
 	}
 	return out
 }

@@ -176,7 +176,7 @@ func (b *sqlBuilder) bind(v any) string {
 // property when the name starts with "person.". A name cannot travel as a
 // value on its own, so it is written as a string literal; checkPropertyName has
 // refused what a literal cannot hold.
-func property(name string) string {
+func (*sqlBuilder) property(name string) string {
 	if key, ok := strings.CutPrefix(name, "person."); ok && key != "" {
 		return "person.properties[" + quoted(key) + "]"
 	}

@@ -86,7 +86,7 @@ func TestFilterHogQL(t *testing.T) {
 		f, err := parseFilter("op", "where", tt.text)
 		require.NoError(t, err)
 		b := newSQLBuilder()
-		require.Equal(t, tt.sql, f.hogql(b, eventField(f.key)), tt.text)
+		require.Equal(t, tt.sql, f.hogql(b, b.field(f.key)), tt.text)
 		require.Equal(t, tt.values, b.values, tt.text)
 	}
 }
