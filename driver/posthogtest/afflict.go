@@ -12,43 +12,43 @@ import (
 
 const htmlPage = `<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>`
 
-// afflict answers a request that a fault strikes and gives the status for the
-// log. Answer is the server's own, nil when the fault keeps it from working.
-func (s *Server) afflict(w http.ResponseWriter, c *call, f *Fault, answer *reply) int {
+// afflict answers a request that a fault strikes. Answer is the server's own,
+// or the fault's where that keeps the server from working.
+func (s *Server) afflict(w http.ResponseWriter, c *call, f *Fault, answer *reply) {
 	if f.Kind != FaultSlowBody && !s.pause(c, f.Latency) {
 		breakOff(w)
-		return 0
+		return
 	}
 	switch f.Kind {
-	case FaultStatus, FaultHTML, FaultRedirect:
-		answer = f.answer()
 	case FaultReset, FaultServedReset:
 		breakOff(w)
-		return 0
 	case FaultHang:
 		s.hang(c)
 		breakOff(w)
-		return 0
 	case FaultResetBody:
-		return sendPart(w, answer, len(answer.body), len(answer.body)/2)
+		sendPart(w, answer, len(answer.body), len(answer.body)/2)
 	case FaultWrongLength:
-		return sendPart(w, answer, len(answer.body)+64, len(answer.body))
+		sendPart(w, answer, len(answer.body)+64, len(answer.body))
 	case FaultTruncate:
-		answer = &reply{status: answer.status, header: answer.header, body: answer.body[:len(answer.body)/2]}
-		return sendPart(w, answer, len(answer.body), len(answer.body))
+		sendPart(w, answer, len(answer.body)/2, len(answer.body)/2)
 	case FaultTruncateGzip:
 		answer = halfGzip(answer)
-		return sendPart(w, answer, len(answer.body), len(answer.body))
+		sendPart(w, answer, len(answer.body), len(answer.body))
 	case FaultSlowBody:
-		return s.drip(w, c, f, answer)
+		s.drip(w, c, f, answer)
+	default:
+		write(w, c.r, answer)
 	}
-	write(w, c.r, answer)
-	return answer.status
 }
 
+// answer is what a fault that keeps the server from working says instead; a
+// status of 0 is no answer.
 func (f *Fault) answer() *reply {
 	a := &reply{status: f.Status, header: http.Header{}, body: []byte(f.Body)}
 	switch f.Kind {
+	case FaultReset, FaultHang:
+		a.status = 0
+		return a
 	case FaultHTML:
 		if a.status == 0 {
 			a.status = http.StatusBadGateway
@@ -117,7 +117,7 @@ func sever(conn net.Conn) {
 
 // sendPart writes a message by hand: a Content-Length that may lie, and the
 // first bytes of the body. When bytes are missing the connection is severed.
-func sendPart(w http.ResponseWriter, a *reply, length, send int) int {
+func sendPart(w http.ResponseWriter, a *reply, length, send int) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		maps.Copy(w.Header(), a.header)
@@ -127,7 +127,7 @@ func sendPart(w http.ResponseWriter, a *reply, length, send int) int {
 		if send < length {
 			panic(http.ErrAbortHandler)
 		}
-		return a.status
+		return
 	}
 	h := maps.Clone(a.header)
 	h.Set("Content-Length", strconv.Itoa(length))
@@ -140,7 +140,6 @@ func sendPart(w http.ResponseWriter, a *reply, length, send int) int {
 	// A reset may overtake bytes that the client has not read yet, so the
 	// connection ends with an ordinary close after what was sent.
 	_ = conn.Close()
-	return a.status
 }
 
 func halfGzip(a *reply) *reply {
@@ -156,7 +155,7 @@ func halfGzip(a *reply) *reply {
 const dripParts = 8
 
 // drip writes the body in parts with a pause before each.
-func (s *Server) drip(w http.ResponseWriter, c *call, f *Fault, a *reply) int {
+func (s *Server) drip(w http.ResponseWriter, c *call, f *Fault, a *reply) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
@@ -167,9 +166,8 @@ func (s *Server) drip(w http.ResponseWriter, c *call, f *Fault, a *reply) int {
 		}
 		part := a.body[len(a.body)*i/dripParts : len(a.body)*(i+1)/dripParts]
 		if _, err := w.Write(part); err != nil {
-			return a.status
+			return
 		}
 		_ = rc.Flush()
 	}
-	return a.status
 }

@@ -16,7 +16,7 @@ import (
 type Request struct {
 	Method string
 	Path   string
-	Status int       // 0 when the connection was broken before an answer
+	Status int       // 0 when there was no answer
 	Key    string    // label of the key; "" when none was found
 	Time   time.Time // of arrival, by the server's clock
 	Fault  string    // name of the fault that struck, or ""
@@ -65,14 +65,14 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.running.Done()
 	c := &call{r: r, now: s.now(), query: r.URL.Query()}
 	line := Request{Method: r.Method, Path: r.URL.Path, Time: c.now}
-	defer func() { s.record(line) }()
 
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAPIBody))
 	var answer *reply
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		answer = textReply(http.StatusRequestEntityTooLarge, "request body is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
 	} else if err != nil {
-		return // the client went away while sending
+		s.record(line) // the client went away while sending
+		return
 	}
 	c.body = body
 	if s.keepBodies {
@@ -88,11 +88,16 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.key != nil {
 		line.Key = c.key.label
 	}
-	if fault != nil {
-		line.Status = s.afflict(w, c, fault, answer)
-		return
+	if fault != nil && answer == nil {
+		answer = fault.answer()
 	}
 	line.Status = answer.status
+	// Logged before it is written: whoever has the answer finds the line.
+	s.record(line)
+	if fault != nil {
+		s.afflict(w, c, fault, answer)
+		return
+	}
 	write(w, r, answer)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -153,3 +154,5 @@ func requireError(t *testing.T, a *answer, status int, kind, code, detail string
 	}
 	require.Contains(t, a.body, "attr")
 }
+
+func projectText(s *Server) string { return strconv.FormatInt(s.ProjectID(), 10) }
