@@ -180,7 +180,9 @@ func jsonFrame(f *WindowFrameExpr) any {
 	if f.Type != "CURRENT ROW" {
 		n["frame_value"] = jsonExpr(f.Value)
 		if c, ok := f.Value.(*Constant); ok {
-			n["frame_value"], _ = jsonValue(c.Value)
+			if _, isString := c.Value.(string); !isString && c.Value != nil {
+				n["frame_value"], _ = jsonValue(c.Value)
+			}
 		}
 	}
 	return n

@@ -146,27 +146,31 @@ func (p *parser) withClause() []*CTE {
 		c := p.cte()
 		c.Recursive = recursive
 		list = append(list, c)
-		if !p.acceptKind(tokComma) || p.at(kwSelect) && startsOperand(p.peek(1)) || p.kind() == tokLParen && isAny(p.peek(1), kwSelect, kwWith) && p.afterParens() != kwAs {
+		if !p.acceptKind(tokComma) || p.queryFollows() || p.kind() == tokLParen && p.queryInParens() {
 			return list
 		}
 	}
 }
 
-// afterParens returns the keyword behind the bracket that closes the current
-// one.
-func (p *parser) afterParens() keyword {
+// queryInParens reports whether the brackets here hold the query that WITH
+// belongs to, rather than an expression of another item.
+func (p *parser) queryInParens() bool {
+	if !isAny(p.peek(1), kwSelect, kwWith) && p.peek(1).kind != tokLParen {
+		return false
+	}
 	depth := 0
-	for i := p.pos; i < len(p.tokens); i++ {
+	for i := p.pos; i < len(p.tokens)-1; i++ {
 		switch p.tokens[i].kind {
 		case tokLParen:
 			depth++
 		case tokRParen:
 			if depth--; depth == 0 {
-				return p.tokens[min(i+1, len(p.tokens)-1)].kw
+				next := p.tokens[i+1]
+				return endsList(next) || isAny(next, kwUnion, kwOrder, kwLimit, kwOffset)
 			}
 		}
 	}
-	return kwNone
+	return false
 }
 
 // cte reads name AS (query) or expr AS name.
@@ -177,6 +181,11 @@ func (p *parser) cte() *CTE {
 		return c
 	}
 	e := p.exprAt(levelTernary)
+	if body := lambdaAlias(e); body != nil && !p.at(kwAs) {
+		alias, _ := (*body).(*Alias)
+		*body = alias.Expr // x -> x + 1 AS f: the name is the CTE's
+		return &CTE{Span: p.from(start), Name: alias.Name, Expr: e, Column: true}
+	}
 	p.expect(kwAs, "AS and a name", "the expression in WITH")
 	if open := p.tok(); open.kind == tokLParen {
 		p.fail(p.peek(1), "expected SELECT in WITH name AS (...): a value is written the other way round, WITH 1 AS name")
@@ -192,6 +201,18 @@ func (p *parser) cte() *CTE {
 		name = p.identifier("a name", "AS")
 	}
 	return &CTE{Span: p.from(start), Name: name, Expr: e, Column: true}
+}
+
+// lambdaAlias returns the body of a lambda when it ends with an alias.
+func lambdaAlias(e Expr) *Expr {
+	l, ok := e.(*Lambda)
+	if !ok {
+		return nil
+	}
+	if _, ok := l.Expr.(*Alias); ok {
+		return &l.Expr
+	}
+	return lambdaAlias(l.Expr)
 }
 
 // subqueryCTE reads name [(columns)] [USING KEY (columns)] AS [[NOT]

@@ -58,7 +58,7 @@ func (p *parser) specialForm() Expr {
 	t, next := p.tok(), p.peek(1)
 	switch t.kw {
 	case kwCase:
-		if next.kw == kwWhen || startsOperand(next) || isNumeric(next, p.peek(2)) {
+		if isName(next) || startsOperand(next) || isNumeric(next, p.peek(2)) {
 			return p.maybe(next, p.caseForm)
 		}
 	case kwCast, kwTryCast:
@@ -69,7 +69,7 @@ func (p *parser) specialForm() Expr {
 		if next.kind == tokString {
 			return p.intervalString()
 		}
-		if startsOperand(next) || isNumeric(next, p.peek(2)) {
+		if isName(next) || startsOperand(next) || isNumeric(next, p.peek(2)) {
 			return p.maybe(next, p.interval)
 		}
 	case kwDate, kwTimestamp:
@@ -100,11 +100,13 @@ func (p *parser) specialForm() Expr {
 }
 
 // maybe reads a form whose keyword can be a name too. Only where what follows
-// could continue a name (a bracket, a sign) is a failure taken back.
+// could continue a name (a bracket, a sign, a clause) is a failure taken back.
 func (p *parser) maybe(next token, form func() Expr) Expr {
 	switch next.kind {
-	case tokLParen, tokLBracket, tokDash, tokPlus, tokDot, tokTagOpen:
-		return p.attempt(form)
+	case tokLParen, tokLBracket, tokDash, tokPlus, tokDot, tokTagOpen, tokKeyword:
+		if next.kw != kwWhen {
+			return p.attempt(form)
+		}
 	}
 	return form()
 }

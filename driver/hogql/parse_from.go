@@ -159,14 +159,30 @@ func (p *parser) joinConstraint() *JoinConstraint {
 	}
 	outer := p.clause
 	p.clause = strings.ToUpper(p.text(t))
-	list := p.exprList()
-	if !c.Using && len(list) > 1 {
-		p.failAt(list[1].Pos().Start, "ON takes one condition: join several with AND, and put tables separated by commas before the JOIN")
+	if c.Using {
+		c.Expr = usingExpr(p.exprList())
+	} else {
+		c.Expr = p.onExpr()
 	}
-	c.Expr = usingExpr(list)
 	c.Span = p.from(t.start)
 	p.clause = outer
 	return c
+}
+
+// onExpr reads the condition of ON. A comma behind it can be a trailing one,
+// or join the next table where what follows is no expression alone.
+func (p *parser) onExpr() Expr {
+	e := p.expr()
+	comma := p.pos
+	if !p.acceptKind(tokComma) || p.listEnds() {
+		return e
+	}
+	second := p.tok()
+	if p.try(func() { p.exprList() }) && (p.listEnds() || p.atAny(kwWith, kwJoin, kwCross, kwLeft, kwRight, kwInner, kwFull, kwAny, kwAll, kwAsof, kwSemi, kwAnti, kwOn, kwUsing)) {
+		p.fail(second, "ON takes one condition: join several with AND, and name tables separated by commas before the JOIN")
+	}
+	p.pos = comma
+	return e
 }
 
 func usingExpr(list []Expr) Expr {
@@ -245,7 +261,7 @@ func (p *parser) tableAliases(j *JoinExpr) {
 			return
 		}
 		p.alias(t, j.Alias)
-		j.HasAlias = true
+		j.HasAlias, j.ColumnAliases = true, nil
 		if open := p.tok(); p.acceptKind(tokLParen) {
 			j.ColumnAliases = p.names("a column name", "`(`")
 			p.closing(tokRParen, open)

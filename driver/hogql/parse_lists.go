@@ -35,7 +35,7 @@ func (p *parser) startsClause(n int) bool {
 	case kwFrom:
 		return isName(next) || next.kind == tokLParen || next.kind == tokLBrace
 	case kwWhere, kwPrewhere, kwHaving, kwQualify, kwLimit, kwOffset:
-		return startsOperand(next)
+		return startsOperand(next) && (next.kw != kwNot || !isAny(p.peek(n+2), kwIn, kwLike, kwILike, kwBetween)) || isNumeric(next, p.peek(n+2))
 	case kwSettings:
 		return isName(next) && p.peek(n+2).kind == tokEq
 	case kwGroup, kwOrder:
@@ -64,7 +64,7 @@ func (p *parser) startsClause(n int) bool {
 // column's name.
 func startsOperand(t token) bool {
 	switch t.kind {
-	case tokIdent, tokQuoted, tokString, tokTemplateStart, tokLParen, tokLBracket, tokLBrace, tokDash, tokTagOpen:
+	case tokIdent, tokQuoted, tokString, tokTemplateStart, tokLParen, tokLBracket, tokLBrace, tokDash, tokHash, tokTagOpen:
 		return true
 	case tokKeyword:
 		return !isAny(t, kwAs, kwAnd, kwOr, kwIn, kwLike, kwILike, kwIs, kwBetween, kwFrom, kwWhere, kwPrewhere, kwGroup, kwHaving,
@@ -72,6 +72,14 @@ func startsOperand(t token) bool {
 			kwEnd, kwOn, kwUsing, kwBy, kwJoin, kwOver)
 	}
 	return isNumber(t.kind)
+}
+
+// keywordIsName reports whether the keyword n places ahead is a name there: it
+// begins no clause and has nothing behind it that it could introduce.
+func (p *parser) keywordIsName(n int) bool {
+	t, next := p.peek(n), p.peek(n+1)
+	return isName(t) && !isAny(t, kwAs, kwAnd, kwOr, kwLike, kwILike, kwIs, kwBetween, kwIn) &&
+		!p.startsClause(n) && !startsOperand(next) && !isNumber(next.kind)
 }
 
 func isNumber(k tokenKind) bool { return k >= tokInt && k <= tokBadNumber }

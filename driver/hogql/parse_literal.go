@@ -51,7 +51,8 @@ func (p *parser) number() Expr {
 // fractionFollows reports whether the dot here belongs to the number before
 // it: 1.5 and 1. do, 1.name is a property.
 func (p *parser) fractionFollows() bool {
-	return !isName(p.peek(1)) && p.peek(1).kind != tokStar || p.startsClause(1)
+	next := p.peek(1)
+	return !isName(next) || !startsOperand(next) || next.kw == kwNot
 }
 
 func (p *parser) float(text string) float64 {

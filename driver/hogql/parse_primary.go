@@ -34,7 +34,7 @@ func (p *parser) notFollows() bool {
 	case next.kind == tokStar, next.kind == tokQuestion, next.kind == tokCast:
 		return false
 	}
-	return startsOperand(next) || isNumeric(next, p.peek(2))
+	return startsOperand(next) || isNumeric(next, p.peek(2)) || p.keywordIsName(1)
 }
 
 // postfix reads what is attached to e.
@@ -127,7 +127,7 @@ func (p *parser) queryFollows() bool {
 	case p.at(kwSelect):
 		return startsOperand(next) || next.kind == tokStar || isNumeric(next, p.peek(2)) || isName(next) && next.kw != kwAs
 	case p.at(kwWith):
-		return startsOperand(next) || isNumeric(next, p.peek(2))
+		return startsOperand(next) || isNumeric(next, p.peek(2)) || isName(next) && !isAny(next, kwAs, kwAnd, kwOr, kwIn, kwLike, kwILike, kwIs, kwBetween)
 	}
 	return false
 }

@@ -49,7 +49,7 @@ func (p *parser) castType() string {
 		p.fail(p.tok(), "a type behind :: has no parameters: write CAST(x AS %s(...))", p.text(t))
 	}
 	name := lower(p.name(t))
-	if p.at(kwWith) {
+	if p.at(kwWith) && isAny(p.peek(1), kwLocal, kwTime) {
 		p.pos++
 		name += " with"
 		if p.accept(kwLocal) {

@@ -185,30 +185,40 @@ func (p *parser) enter() {
 func (p *parser) leave() { p.depth-- }
 
 // attempt tries the special form that a keyword can begin. When it does not
-// fit, the position is restored and the keyword will be taken for a name. Each
-// place is tried once only, so that nested attempts stay cheap.
-func (p *parser) attempt(form func() Expr) (e Expr) {
-	start, depth := p.pos, p.depth
+// fit, the keyword will be taken for a name. Each place is tried once only, so
+// that nested attempts stay cheap.
+func (p *parser) attempt(form func() Expr) Expr {
+	start := p.pos
 	if p.notForm[start] {
 		return nil
 	}
+	var e Expr
+	if !p.try(func() { e = form() }) {
+		if p.notForm == nil {
+			p.notForm = map[int]bool{}
+		}
+		p.notForm[start] = true
+		return nil
+	}
+	return e
+}
+
+// try runs f and reports whether it met no mistake. If it did, the position is
+// as before.
+func (p *parser) try(f func()) (ok bool) {
+	start, depth, clause, percent := p.pos, p.depth, p.clause, p.percent
 	defer func() {
 		if r := recover(); r != nil {
-			b, ok := r.(bail)
-			if !ok {
+			b, mine := r.(bail)
+			if !mine || IsUnsupported(b.err) {
 				panic(r)
 			}
-			if IsUnsupported(b.err) {
-				panic(r)
-			}
-			p.pos, p.depth, e = start, depth, nil
-			if p.notForm == nil {
-				p.notForm = map[int]bool{}
-			}
-			p.notForm[start] = true
+			p.pos, p.depth, p.clause, p.percent = start, depth, clause, percent
+			ok = false
 		}
 	}()
-	return form()
+	f()
+	return true
 }
 
 // ---- identifiers ----
