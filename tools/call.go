@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
-	"github.com/posthog-mcp/posthog-mcp/tools/untrusted"
 )
 
 // call is the way of every tool call: decode, validate, run, shape.
@@ -33,12 +33,17 @@ func call(
 		return failed(ctx, spec, nil, err)
 	}
 	out, err := run(ctx, values)
-	if err != nil {
-		return failed(ctx, spec, head(ph), err)
+	var status driver.Status
+	if ph != nil {
+		status = envOf(ctx).watch.look(ph)
 	}
-	res, err = shape(ctx, spec, head(ph), notices(ph, spec.Class, trace.Data()), out)
+	top := head(ph, status)
 	if err != nil {
-		return failed(ctx, spec, nil, err)
+		return failed(ctx, spec, top, err)
+	}
+	res, err = shape(ctx, spec, top, notices(status, spec.Class, trace.Data()), out)
+	if err != nil {
+		return failed(ctx, spec, top, err)
 	}
 	return res
 }
@@ -62,26 +67,22 @@ type knower interface {
 
 // head names the project in every answer, so that numbers of two projects are
 // never mixed up. It costs no request: before the first one nothing is known.
-func head(ph *driver.Client) object {
-	if ph == nil {
-		return nil
-	}
-	var p driver.ProjectRef
-	if k, ok := any(ph).(knower); ok {
-		p, _ = k.KnownProject()
-	}
-	if p.ID == 0 {
-		p.ID = ph.Status().ProjectID
+func head(ph *driver.Client, status driver.Status) object {
+	p := driver.ProjectRef{ID: status.ProjectID}
+	if k, ok := any(ph).(knower); ok && ph != nil {
+		if known, ok := k.KnownProject(); ok {
+			p = known
+		}
 	}
 	if p.ID == 0 {
 		return nil
 	}
-	text := fmt.Sprint(p.ID)
+	text := strconv.FormatInt(p.ID, 10)
 	if p.Name != "" {
 		text += " " + bounded(p.Name, 60)
 	}
 	if p.TimeZone != "" {
-		text += ", " + untrusted.Line(p.TimeZone)
+		text += ", " + bounded(p.TimeZone, 40)
 	}
 	return object{{"project", text}}
 }

@@ -11,9 +11,8 @@ import (
 
 // Bounds of arguments and of what is said about them.
 const (
-	maxArgsBytes   = 4 << 20
-	maxProblems    = 5
-	maxProblemText = 1_500
+	maxArgsBytes = 4 << 20
+	maxProblems  = 5
 )
 
 // Decode checks arguments against their parameters and fills the defaults in.
@@ -130,7 +129,7 @@ func (d *decoder) err(op string, params []Param) error {
 	if len(list) > 1 {
 		detail = "\n- " + detail
 	}
-	e := &driver.Error{Op: op, Kind: driver.KindInvalid, Attr: d.attr, Detail: clip(detail, maxProblemText-300)}
+	e := &driver.Error{Op: op, Kind: driver.KindInvalid, Attr: d.attr, Detail: clip(detail, maxList)}
 	e.Hint = "Arguments that work: " + clip(string(SampleArgs(params, false)), 200)
 	return e
 }

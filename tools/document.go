@@ -108,30 +108,68 @@ func writeFact(b *strings.Builder, m member) {
 }
 
 // reserve is kept free for what fitting itself has to say.
-func (d *document) reserve() int { return 100 + 250*len(d.tables) }
+func (d *document) reserve() int { return 250 + 250*len(d.tables) }
 
 // fit makes both forms keep to a number of characters. Rows go first, from the
 // end; where not one row fits, or the facts alone are too long, texts are cut
 // harder. Whatever is left out is named in a notice.
 func (d *document) fit(budget int) {
 	levels := []struct{ fact, cell int }{{2_000, 200}, {1_000, 200}, {500, 100}, {200, 50}, {100, 20}}
+	if len(d.tables) == 0 { // nothing else wants the room
+		levels = slices.Insert(levels, 0, []struct{ fact, cell int }{{budget, 0}, {budget / 2, 0}}...)
+	}
 	for i, level := range levels {
-		d.facts = make(object, 0, len(d.raw))
-		for _, m := range d.raw {
-			d.facts = append(d.facts, member{cleanText(m.key, 100), clean(m.val, level.fact)})
-		}
+		short := d.boundFacts(level.fact)
 		last := i == len(levels)-1
 		if last {
 			d.dropFacts(budget)
 			d.dropColumns(budget)
 		}
 		if d.takeRows(budget-d.overhead()-d.reserve(), level.cell) || last {
+			if len(short) > 0 {
+				d.notices = append(d.notices, bounded("Shortened: "+strings.Join(short, ", ")+".", 120))
+			}
 			break
 		}
 	}
 	for _, g := range d.tables {
 		d.sayCut(g)
 	}
+}
+
+// boundFacts cleans the facts and bounds each to n characters. A list stays a
+// list and an object an object, since hosts hold answers to the output schema.
+// It names the lists that lost items.
+func (d *document) boundFacts(n int) (short []string) {
+	d.facts = make(object, 0, len(d.raw))
+	for _, m := range d.raw {
+		key, val := cleanText(m.key, 100), clean(m.val, n)
+		if cut, isText := val.(string); isText {
+			switch v := m.val.(type) {
+			case []any:
+				items := firstItems(v, n)
+				short = append(short, fmt.Sprintf("%s (%d of %d items)", key, len(items), len(v)))
+				val = items
+			case object:
+				val = object{{"cut", cut}}
+			}
+		}
+		d.facts = append(d.facts, member{key, val})
+	}
+	return short
+}
+
+// firstItems gives as many items of a list as n characters hold.
+func firstItems(list []any, n int) []any {
+	var out []any
+	for _, item := range list {
+		item = clean(item, n)
+		if n -= len(appendTree(nil, item)) + 1; n < 0 {
+			break
+		}
+		out = append(out, item)
+	}
+	return out
 }
 
 // overhead is what the longer form costs without any row.

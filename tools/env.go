@@ -14,6 +14,7 @@ type env struct {
 	nonce    func() string
 	logger   *slog.Logger
 	maxChars int
+	watch    *watch
 }
 
 type envKey struct{}
@@ -27,7 +28,7 @@ func envOf(ctx context.Context) env {
 }
 
 func newEnv(cfg Config) env {
-	e := env{clock: cfg.Now, nonce: cfg.Nonce, logger: cfg.Logger, maxChars: cfg.MaxChars}
+	e := env{clock: cfg.Now, nonce: cfg.Nonce, logger: cfg.Logger, maxChars: cfg.MaxChars, watch: &watch{}}
 	if e.clock == nil {
 		e.clock = time.Now
 	}

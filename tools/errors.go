@@ -19,6 +19,7 @@ import (
 // stays below 1,000, or 1,500 when it lists what is wrong with arguments.
 const (
 	maxMessage = 500
+	maxList    = 950 // message that lists wrong arguments
 	maxNext    = 350
 )
 
@@ -36,8 +37,8 @@ func failed(_ context.Context, spec Spec, head object, err error) *Result {
 
 	fields := object{{"kind", string(e.Kind)}, {"message", message}, {"next", next}}
 	for _, m := range []member{
-		{"at", untrusted.Line(untrusted.Cut(e.Attr, 100))}, {"window", e.Window},
-		{"missing_scope", e.MissingScope}, {"request_id", e.RequestID},
+		{"at", bounded(maskKeys(e.Attr), 100)}, {"window", e.Window},
+		{"missing_scope", bounded(maskKeys(e.MissingScope), 60)}, {"request_id", e.RequestID},
 	} {
 		if m.val != "" {
 			fields = append(fields, m)
@@ -88,11 +89,11 @@ func message(e *driver.Error) string {
 	text = maskKeys(text)
 	if e.Kind == driver.KindInvalid && e.Status == 0 {
 		// Our own list of wrong arguments, one a line.
-		return untrusted.Clean(untrusted.Cut(text, maxProblemText-maxNext-100))
+		return untrusted.Cut(untrusted.Clean(untrusted.Cut(text, maxList)), maxList)
 	}
 	text = bounded(text, maxMessage)
 	if e.Attr != "" && !strings.Contains(text, e.Attr) {
-		text += fmt.Sprintf(" (at %s)", bounded(e.Attr, 100))
+		text += fmt.Sprintf(" (at %s)", bounded(maskKeys(e.Attr), 100))
 	}
 	return text
 }
@@ -138,11 +139,12 @@ func ordinary(k driver.Kind) string {
 // usually helps.
 func next(e *driver.Error, spec Spec) string {
 	hint := bounded(maskKeys(e.Hint), maxNext-100)
+	scope := bounded(maskKeys(e.MissingScope), 60)
 	if hint == "" {
-		hint = usual(e, spec)
+		hint = usual(e.Kind, scope, spec)
 	}
-	if e.MissingScope != "" && !strings.Contains(hint, e.MissingScope) {
-		hint += " The missing scope is " + e.MissingScope + "."
+	if scope != "" && !strings.Contains(hint, scope) {
+		hint += " The missing scope is " + scope + "."
 	}
 	if s := seconds(e); s > 0 {
 		hint += fmt.Sprintf(" Retry in %d s", s)
@@ -154,15 +156,15 @@ func next(e *driver.Error, spec Spec) string {
 	return hint
 }
 
-func usual(e *driver.Error, spec Spec) string {
-	switch e.Kind {
+func usual(kind driver.Kind, scope string, spec Spec) string {
+	switch kind {
 	case driver.KindInvalid:
 		return "Correct the arguments and call again."
 	case driver.KindUnauthenticated:
 		return "Ask the user to set POSTHOG_PERSONAL_API_KEY to a valid personal API key (phx_…)."
 	case driver.KindForbidden:
-		if e.MissingScope != "" {
-			return "Ask the user to add the scope " + e.MissingScope + " to the key (PostHog, settings, personal API keys)."
+		if scope != "" {
+			return "Ask the user to add the scope " + scope + " to the key (PostHog, settings, personal API keys)."
 		}
 		return "Ask the user for a key that may do this; repeating the call does not help."
 	case driver.KindNotFound:
@@ -177,11 +179,12 @@ func usual(e *driver.Error, spec Spec) string {
 		return "Narrow the date range, or ask for fewer rows or columns."
 	case driver.KindCanceled:
 		return "Call again if the answer is still wanted."
+	case driver.KindTimeout, driver.KindUpstream, driver.KindUnavailable:
 	}
 	if spec.Effect.ChangesPostHog() {
 		return "It is not known whether PostHog did it: look before repeating the call."
 	}
-	if e.Kind == driver.KindTimeout {
+	if kind == driver.KindTimeout {
 		return "Narrow the request (shorter date range, fewer rows) and call again."
 	}
 	return "Call again once; if it fails again, health_check shows what works."

@@ -113,6 +113,10 @@ func TestShapeGolden(t *testing.T) {
 		{"preview", 0, cohortsOut{Table: preview}},
 		{"wide", 4_000, cohortsOut{Table: wide}},
 		{"two_tables", 2_000, cohortsOut{Table: numbered(60, 3), ByDay: ptr(numbered(4, 2)), notices: []string{"3 of 10 were refused.\nReally."}}},
+		{"long_facts", 0, cohortsOut{
+			Kinds: strings.Split(strings.Repeat("kind ", 900), " "), Query: strings.Repeat("SELECT ", 900),
+			Settings: map[string]any{"a": strings.Repeat("b", 3_000)},
+		}},
 		{"long_cell", 0, cohortsOut{Table: tools.NewTable([]string{"text"}, [][]any{{strings.Repeat("é", 1_434)}})}},
 	}
 	for _, c := range cases {
