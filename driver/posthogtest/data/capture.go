@@ -133,17 +133,17 @@ func (s *Store) assignIssue(properties map[string]any, e *Event) map[string]any 
 		properties = map[string]any{}
 	}
 	kind, message := firstText(properties, "$exception_types", "$exception_type", "type"), firstText(properties, "$exception_values", "$exception_message", "value")
-	print, _ := properties["$exception_fingerprint"].(string)
-	if print == "" {
+	mark, _ := properties["$exception_fingerprint"].(string)
+	if mark == "" {
 		sum := sha256.Sum256([]byte(kind + "\x00" + message))
-		print = hex.EncodeToString(sum[:])
-		properties["$exception_fingerprint"] = print
+		mark = hex.EncodeToString(sum[:])
+		properties["$exception_fingerprint"] = mark
 	}
 	id, err := uuid.Parse(textOr(properties["$exception_issue_id"], ""))
 	if err != nil {
-		id = uuid.NewSHA1(s.world.Project.UUID, []byte(print))
+		id = uuid.NewSHA1(s.world.Project.UUID, []byte(mark))
 		for _, issue := range s.world.Issues {
-			if issue.Fingerprint == print {
+			if issue.Fingerprint == mark {
 				id = issue.ID
 			}
 		}
@@ -159,7 +159,7 @@ func (s *Store) assignIssue(properties map[string]any, e *Event) map[string]any 
 			return properties
 		}
 	}
-	s.world.Issues = append(s.world.Issues, &Issue{ID: id, Status: "active", Name: kind, Description: message, FirstSeen: e.Timestamp, Fingerprint: print})
+	s.world.Issues = append(s.world.Issues, &Issue{ID: id, Status: "active", Name: kind, Description: message, FirstSeen: e.Timestamp, Fingerprint: mark})
 	return properties
 }
 

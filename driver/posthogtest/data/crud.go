@@ -3,7 +3,7 @@ package data
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,7 +135,7 @@ func (s *Store) existing(ids []uuid.UUID) []uuid.UUID {
 // validate checks a cohort and sets what follows from it.
 func (c *Cohort) validate() error {
 	if strings.TrimSpace(c.Name) == "" {
-		return fmt.Errorf("cohort needs a name")
+		return errors.New("cohort needs a name")
 	}
 	if len(c.Query) == 0 {
 		c.Query = json.RawMessage("null")
@@ -148,7 +148,7 @@ func (c *Cohort) validate() error {
 		return nil
 	}
 	if !bytes.Equal(c.Query, []byte("null")) {
-		return fmt.Errorf("a query makes a static cohort: set is_static")
+		return errors.New("a query makes a static cohort: set is_static")
 	}
 	_, behavioural, err := parseCohort(c.Filters)
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *Store) Insights() []Insight {
 // and Favorited. The rest, with an 8-character ShortID, is filled in.
 func (s *Store) CreateInsight(i Insight) (Insight, error) {
 	if !json.Valid(i.Query) {
-		return Insight{}, fmt.Errorf("insight needs a query")
+		return Insight{}, errors.New("insight needs a query")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -73,7 +73,7 @@ func ParseDate(text string, now time.Time, loc *time.Location) (Date, error) {
 // shift moves a time by calendar units. A month is shortened to its last day,
 // as PostHog does: one month before 31 March is 28 or 29 February.
 func shift(t time.Time, n int, unit byte) (time.Time, bool) {
-	months := 0
+	var months int
 	switch unit {
 	case 's':
 		return t.Add(time.Duration(n) * time.Second), true

@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// shared are the worlds of the tests that only read them.
+var shared worlds
+
 // testNow is the fixed clock of the tests.
 func testNow() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
@@ -40,7 +43,7 @@ func hashOf(t testing.TB, w *World) string {
 // anew with: go test ./driver/posthogtest/data -run Golden -update.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	w := generate(t, Options{Seed: 1})
+	w := shared.get(t)[0]
 	name := filepath.Join("testdata", "default.sha256")
 	got := hashOf(t, w)
 	if update := flag.Lookup("update"); update != nil && update.Value.String() == "true" {
@@ -75,7 +78,7 @@ func TestGenerateRefusesImpossibleOptions(t *testing.T) {
 
 func TestSizeAndOrder(t *testing.T) {
 	t.Parallel()
-	w := generate(t, Options{Seed: 1})
+	w := shared.get(t)[0]
 	require.Len(t, w.Persons, DefaultPeople)
 	require.InDelta(t, 150_000, len(w.Events), 15_000)
 	ids := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -97,13 +98,7 @@ func (w *World) addInsights() {
 		})
 	}
 	viz := func(source string) string { return `{"kind":"InsightVizNode","source":` + source + `}` }
-	steps := ""
-	for i, event := range SignupFunnel() {
-		if i > 0 {
-			steps += ","
-		}
-		steps += fmt.Sprintf(`{"kind":"EventsNode","event":%q}`, event)
-	}
+	steps := `{"kind":"EventsNode","event":"` + strings.Join(SignupFunnel(), `"},{"kind":"EventsNode","event":"`) + `"}`
 	add("lnDauWk1", "Daily active users", "People with a page view, by day", viz(`{"kind":"TrendsQuery","series":[{"kind":"EventsNode","event":"$pageview","math":"dau"}],"interval":"day","dateRange":{"date_from":"-30d"},"filterTestAccounts":true}`))
 	add("lnFunnl2", "Signup funnel", "From the signup form to the first project", viz(`{"kind":"FunnelsQuery","series":[`+steps+`],"dateRange":{"date_from":"-30d"},"funnelsFilter":{"funnelOrderType":"ordered","funnelWindowInterval":7,"funnelWindowIntervalUnit":"day"}}`))
 	add("lnRetnt3", "Weekly retention", "Signups who come back", viz(`{"kind":"RetentionQuery","retentionFilter":{"period":"Week","totalIntervals":8,"targetEntity":{"id":"user_signed_up","type":"events"},"returningEntity":{"id":"$pageview","type":"events"},"retentionType":"retention_first_time"},"dateRange":{"date_from":"-60d"}}`))

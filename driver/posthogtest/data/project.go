@@ -29,15 +29,13 @@ func (w *World) addProject() {
 	w.addFlags(born)
 }
 
-func percent(p float64) *float64 { return &p }
-
 // addFlags makes one flag of each kind that clients meet.
 func (w *World) addFlags(born time.Time) {
 	halves := &FlagVariants{Variants: []FlagVariant{
 		{Key: VariantControl, Name: "As before", RolloutPercentage: 50}, {Key: VariantTest, Name: "New", RolloutPercentage: 50},
 	}}
 	identified := []PropertyFilter{{Key: "email", Type: "person", Operator: "is_set", Value: "is_set"}}
-	everyone := []FlagCondition{{Properties: []PropertyFilter{}, RolloutPercentage: percent(100)}}
+	everyone := []FlagCondition{{Properties: []PropertyFilter{}, RolloutPercentage: new(100.0)}}
 	add := func(f FeatureFlag) {
 		f.ID = int64(len(w.Flags) + 1)
 		f.CreatedBy, f.Version, f.EvaluationRuntime = &w.User, 1, "all"
@@ -58,7 +56,7 @@ func (w *World) addFlags(born time.Time) {
 	add(FeatureFlag{
 		Key: PricingFlag, Name: "Experiment: the rewritten plans page", Active: true, CreatedAt: st.PricingStart.Add(-26 * time.Hour),
 		ExperimentSet: []int64{PricingExperimentID},
-		Filters:       FlagFilters{Groups: []FlagCondition{{Properties: identified, RolloutPercentage: percent(100)}}, Multivariate: halves},
+		Filters:       FlagFilters{Groups: []FlagCondition{{Properties: identified, RolloutPercentage: new(100.0)}}, Multivariate: halves},
 	})
 	add(FeatureFlag{
 		Key: ChecklistFlag, Name: "Experiment: a checklist during onboarding (finished)", Active: true, CreatedAt: st.ChecklistStart.Add(-50 * time.Hour),
@@ -67,13 +65,13 @@ func (w *World) addFlags(born time.Time) {
 	})
 	add(FeatureFlag{
 		Key: EditorFlag, Name: "The new editor, for 30 % of everyone", Active: true, CreatedAt: st.Start.AddDate(0, 0, -20),
-		Filters: FlagFilters{Groups: []FlagCondition{{Properties: []PropertyFilter{}, RolloutPercentage: percent(30)}}},
+		Filters: FlagFilters{Groups: []FlagCondition{{Properties: []PropertyFilter{}, RolloutPercentage: new(30.0)}}},
 	})
 	add(FeatureFlag{
 		Key: SummariesFlag, Name: "AI summaries for paying plans", Active: true, CreatedAt: st.Start.AddDate(0, 0, 30),
 		Filters: FlagFilters{Groups: []FlagCondition{{
 			Properties:        []PropertyFilter{{Key: "plan", Type: "person", Operator: "exact", Value: []any{PlanPro, PlanTeam}}},
-			RolloutPercentage: percent(100),
+			RolloutPercentage: new(100.0),
 		}}},
 	})
 	add(FeatureFlag{

@@ -10,7 +10,7 @@ const (
 	AppHost        = "app." + CompanyDomain
 	SiteHost       = "www." + CompanyDomain
 	ProjectID      = 1
-	ProjectToken   = "phc_demoLumenNotes000000000000000000000000000"
+	ProjectToken   = "phc_demoLumenNotes000000000000000000000000000" //nolint:gosec // a public token of made-up data
 	CurrencyEurope = "EUR"
 	CurrencyOther  = "USD"
 )

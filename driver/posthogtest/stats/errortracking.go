@@ -3,6 +3,7 @@ package stats
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,11 +223,7 @@ func (q *run) volume(events []*data.Event, parts int) []any {
 // exceptionEvent is an event as the first or last is told, its
 // properties as JSON text.
 func exceptionEvent(e *data.Event) map[string]any {
-	properties := map[string]any{}
-	for key, value := range e.Properties.All() {
-		properties[key] = value
-	}
-	text, err := json.Marshal(properties)
+	text, err := json.Marshal(maps.Collect(e.Properties.All()))
 	if err != nil {
 		text = []byte("{}")
 	}

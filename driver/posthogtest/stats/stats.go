@@ -216,11 +216,11 @@ func (q *run) filter(properties json.RawMessage, withoutTestAccounts bool) (func
 	if err != nil || !withoutTestAccounts {
 		return match, err
 	}
-	real, err := q.snap.EventMatcher(q.store.Project().TestAccountFilters)
+	customers, err := q.snap.EventMatcher(q.store.Project().TestAccountFilters)
 	if err != nil {
 		return nil, err
 	}
-	return func(e *data.Event) bool { return match(e) && real(e) }, nil
+	return func(e *data.Event) bool { return match(e) && customers(e) }, nil
 }
 
 // step gives the filter of one series or step.
