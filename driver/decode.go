@@ -172,17 +172,17 @@ func (k *call) statusFault(ans *answer) *fault {
 // tooLargeQuery reports a 5xx that belongs to the query, not to PostHog's
 // health: the same query fails again. A proxy's 504 has no JSON of PostHog's.
 func tooLargeQuery(status int, e *Error, known bool) bool {
-	switch status {
-	case http.StatusInternalServerError:
-		return strings.HasPrefix(e.Detail, "Query size exceeded")
-	case http.StatusGatewayTimeout:
-		return known
-	case 512:
+	switch {
+	case strings.Contains(e.Detail, "heavy load"):
+		return false
+	case e.Code == "clickhouse_memory_limit_exceeded": // 504, 512 or 513, by release
 		return true
-	case 513:
-		return !strings.Contains(e.Detail, "heavy load")
+	case status == http.StatusGatewayTimeout:
+		return known
+	case status == 512, status == 513:
+		return true
 	}
-	return e.Code == "clickhouse_memory_limit_exceeded" && !strings.Contains(e.Detail, "heavy load")
+	return strings.HasPrefix(e.Detail, "Query size exceeded")
 }
 
 // readLimited tells the two refusals of a 429 apart and finds out when to come
