@@ -17,6 +17,9 @@ const (
 	DumpEvents  = "events.ndjson"
 )
 
+// Dump writes what the store holds now, as [Snapshot.Dump] does.
+func (s *Store) Dump(dir string) error { return s.Snapshot().Dump(context.Background(), dir) }
+
 // Dump writes the snapshot into a directory as two files of JSON lines, one
 // person or event a line, so that any other engine can be asked the same
 // questions. The directory is made if need be; each file (mode 0600) appears

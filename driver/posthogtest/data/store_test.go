@@ -247,7 +247,7 @@ func TestDump(t *testing.T) {
 	s := newStore(t)
 	dir := filepath.Join(t.TempDir(), "out")
 	snap := s.Snapshot()
-	require.NoError(t, snap.Dump(context.Background(), dir))
+	require.NoError(t, s.Dump(dir))
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, files, 2)

@@ -22,8 +22,11 @@ func (q *run) period(r *dateRange, interval, defaultFrom string) error {
 		return invalid("date_from: %v", err)
 	}
 	q.from = start.At
-	if from == "all" && len(q.snap.Events) > 0 {
-		q.from = q.snap.Events[0].Timestamp
+	if from == "all" {
+		q.from = q.snap.Now
+		if len(q.snap.Events) > 0 {
+			q.from = q.snap.Events[0].Timestamp
+		}
 	}
 	if r.DateTo == nil || *r.DateTo == "" {
 		q.to = q.snap.Now.In(q.snap.TimeZone)
