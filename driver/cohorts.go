@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
 	"github.com/posthog-mcp/posthog-mcp/driver/quota"
 )
 
@@ -190,8 +192,8 @@ func cohortBody(op string, p CreateCohortParams) (map[string]any, error) {
 		body["_create_static_person_ids"], err = cohortPersons(op, p.PersonIDs)
 	default:
 		body["is_static"] = true
-		body["query"] = map[string]any{"kind": "HogQLQuery", "query": p.Query}
-		err = nil
+		body["query"] = map[string]any{"kind": "HogQLQuery", "query": strings.TrimSuffix(strings.TrimSpace(p.Query), ";")}
+		err = checkCohortQuery(op, p.Query)
 	}
 	return body, err
 }
@@ -266,4 +268,52 @@ func (r cohortRecord) cohort() Cohort {
 		c.Query = r.Query
 	}
 	return c
+}
+
+// checkCohortQuery refuses a query that PostHog could not make a cohort from:
+// it runs in the background, where nobody sees the error. PostHog takes the
+// persons from a column named person_id, actor_id, id or distinct_id, or from
+// the events or persons table.
+func checkCohortQuery(op, sql string) error {
+	plan, err := planQuery(op, sql, nil)
+	if err != nil {
+		return err
+	}
+	q, err := hogql.Parse(plan.sql)
+	if err != nil {
+		return nil //nolint:nilerr // only PostHog can judge this one
+	}
+	if set, ok := q.(*hogql.SelectSetQuery); ok {
+		members, _ := setMembers(set)
+		if len(members) == 0 {
+			return nil
+		}
+		q = members[0]
+	}
+	sel, ok := q.(*hogql.SelectQuery)
+	if !ok || slices.ContainsFunc(sel.Select, namesPerson) || readsPeople(sel.From) {
+		return nil
+	}
+	return invalid(op, "query", "the query selects no person_id", "Select the persons as person_id: SELECT DISTINCT person_id FROM events WHERE ...")
+}
+
+// namesPerson reports a column that PostHog takes for the person, or a star
+// that may hold one.
+func namesPerson(e hogql.Expr) bool {
+	name := ""
+	switch e := e.(type) {
+	case *hogql.Alias:
+		name = e.Name
+	case *hogql.Field:
+		name = e.Chain[len(e.Chain)-1]
+	}
+	return slices.Contains([]string{"person_id", "actor_id", "id", "distinct_id", "*"}, name)
+}
+
+func readsPeople(from *hogql.JoinExpr) bool {
+	if from == nil {
+		return false
+	}
+	f, ok := from.Table.(*hogql.Field)
+	return ok && len(f.Chain) == 1 && (f.Chain[0] == "events" || f.Chain[0] == "persons")
 }
