@@ -1,0 +1,177 @@
+package templates
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
+	"github.com/posthog-mcp/posthog-mcp/tools"
+)
+
+var toolName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{2,39}$`) })
+
+var paramName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`) })
+
+// check holds a template to what a tool and its statement need.
+func (t *Template) check() error {
+	for _, c := range []func() error{t.checkHead, t.checkParams, t.checkSQL} {
+		if err := c(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Template) fault(line int, format string, args ...any) error {
+	return &FileError{File: t.file, Line: line, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (t *Template) checkHead() error {
+	const head = 2
+	switch {
+	case !toolName().MatchString(t.Name):
+		return t.fault(head, "name %q: use 3 to 40 of a-z, 0-9 and _, the first a letter", t.Name)
+	case t.Title == "" || len(t.Title) > 60:
+		return t.fault(head, "title: give 1 to 60 characters")
+	case len(t.Doc) < 20 || len(t.Doc) > 600:
+		return t.fault(head, "doc: give 20 to 600 characters that say what the tool answers")
+	case strings.TrimSpace(t.sql) == "":
+		return t.fault(t.line, "there is no statement after the front matter")
+	}
+	for _, s := range t.Scopes {
+		if object, access, ok := strings.Cut(s, ":"); !ok || object == "" || access != "read" && access != "write" {
+			return t.fault(head, "scope %q: write it as query:read", s)
+		}
+	}
+	return nil
+}
+
+func (t *Template) checkParams() error {
+	const head = 2
+	inputs, err := t.inputs()
+	if err != nil {
+		return t.fault(head, "%s", err)
+	}
+	for i, p := range t.Params {
+		switch {
+		case !paramName().MatchString(p.Name):
+			return t.fault(head, "parameter %q: use at most 40 of a-z, 0-9 and _, the first a letter", p.Name)
+		case p.Name == realUsers || strings.HasPrefix(p.Name, "test_account_") || p.Name == "filters":
+			return t.fault(head, "parameter %s: the name is taken", p.Name)
+		case slices.IndexFunc(t.Params, func(q Param) bool { return q.Name == p.Name }) != i:
+			return t.fault(head, "parameter %s is declared twice", p.Name)
+		case p.Doc == "" || len(p.Doc) > 150:
+			return t.fault(head, "parameter %s: give a doc of 1 to 150 characters", p.Name)
+		case p.Required && p.Default != nil:
+			return t.fault(head, "parameter %s is required and has a default", p.Name)
+		case p.isProperty() && !p.Required && p.Default == nil:
+			return t.fault(head, "parameter %s: a property needs a default or required", p.Name)
+		case p.Edge != "" && (p.Edge != "end" || p.Type != "date"):
+			return t.fault(head, "parameter %s: edge can only be end, for a date", p.Name)
+		case p.Name == "limit" && (p.Type != "int" || p.Default == nil || p.Max == nil):
+			return t.fault(head, "parameter limit: it must be an int with default and max")
+		case p.Min != nil && p.Max != nil && *p.Min > *p.Max:
+			return t.fault(head, "parameter %s: min is above max", p.Name)
+		}
+		for what, v := range map[string]json.RawMessage{"default": inputs[i].Default, "example": inputs[i].Example} {
+			if v == nil {
+				continue
+			}
+			one := inputs[i]
+			one.Required, one.Default = false, nil
+			raw, err := json.Marshal(map[string]json.RawMessage{p.Name: v})
+			if err != nil {
+				return t.fault(head, "parameter %s: %s: %s", p.Name, what, err)
+			}
+			if _, err := tools.Decode(t.Name, []tools.Param{one}, raw); err != nil {
+				return t.fault(head, "parameter %s: its own bounds refuse the %s %s", p.Name, what, v)
+			}
+		}
+	}
+	if t.Cursor != "" && !slices.ContainsFunc(t.Params, func(p Param) bool { return p.Name == "cursor" && p.Type == "string" }) {
+		return t.fault(head, "cursor: %s continues a list, but there is no parameter cursor of type string", t.Cursor)
+	}
+	return nil
+}
+
+// checkSQL parses the statement with all its optional parts and without any,
+// and compares its placeholders with the parameters.
+func (t *Template) checkSQL() error {
+	used := map[string]bool{}
+	for _, name := range conditions(t.sql) {
+		i := slices.IndexFunc(t.Params, func(p Param) bool { return p.Name == name })
+		if i < 0 {
+			return t.fault(t.line, "an optional part hangs on %s, which is no parameter", name)
+		}
+		used[name] = true
+	}
+	for _, all := range []bool{true, false} {
+		sql := choose(t.sql, func(string) bool { return all })
+		q, err := hogql.Parse(sql)
+		if syntax, ok := errors.AsType[*hogql.SyntaxError](err); ok {
+			return t.fault(t.line+syntax.Line-1, "%s", syntax.Message)
+		}
+		if err != nil {
+			continue // PostHog is the judge of what the parser does not know
+		}
+		for _, p := range placeholders(q) {
+			line := t.line + strings.Count(sql[:min(p.at, len(sql))], "\n")
+			i := slices.IndexFunc(t.Params, func(q Param) bool { return q.Name == p.name })
+			switch {
+			case p.name == "":
+				return t.fault(line, "braces hold an expression; only the name of a parameter is allowed")
+			case p.name == realUsers:
+			case i < 0:
+				return t.fault(line, "placeholder {%s} is no parameter; parameters are %s", p.name, t.names())
+			case !all && !t.always(i):
+				return t.fault(line, "parameter %s is optional without a default: put its use between /* if %s */ and /* end */", p.name, p.name)
+			}
+			used[p.name] = true
+		}
+		if err := t.checkExpanded(sql); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.Params {
+		if !used[p.Name] {
+			return t.fault(t.line, "parameter %s is not used in the statement", p.Name)
+		}
+	}
+	return nil
+}
+
+// checkExpanded parses the statement as it is sent: names of properties fit
+// only where an expression does, a list of them only among the columns.
+func (t *Template) checkExpanded(sql string) error {
+	sample := map[string]any{}
+	for _, p := range t.Params {
+		if p.isProperty() {
+			sample[p.Name] = []any{"plan"}
+		}
+	}
+	sql, err := expand(sql, t.Params, sample, "true")
+	if err != nil {
+		return t.fault(t.line, "%s", err)
+	}
+	_, err = hogql.Parse(sql)
+	if syntax, ok := errors.AsType[*hogql.SyntaxError](err); ok {
+		return t.fault(t.line+syntax.Line-1, "with a property's name in it: %s", syntax.Message)
+	}
+	return nil
+}
+
+// always reports whether a parameter has a value in every call.
+func (t *Template) always(i int) bool { return t.Params[i].Required || t.Params[i].Default != nil }
+
+func (t *Template) names() string {
+	names := make([]string, len(t.Params))
+	for i, p := range t.Params {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
+}

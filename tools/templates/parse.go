@@ -1,0 +1,136 @@
+package templates
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/posthog-mcp/posthog-mcp/tools"
+)
+
+// Template is one file: its front matter and its statement.
+type Template struct {
+	Name       string   `yaml:"name"`       // of the tool; snake case
+	Title      string   `yaml:"title"`      // for people
+	Doc        string   `yaml:"doc"`        // for the model
+	Params     []Param  `yaml:"params"`     //
+	Scopes     []string `yaml:"scopes"`     // of the key; query:read when left out
+	Toolset    string   `yaml:"toolset"`    // core when left out
+	Definition string   `yaml:"definition"` // what is counted, in every answer; {name} shows a value
+	Units      string   `yaml:"units"`      // of the columns
+	Cursor     string   `yaml:"cursor"`     // column whose last value continues the list, for a parameter cursor
+
+	sql  string
+	file string
+	line int // of the statement's first line
+}
+
+// Param is one parameter of a template.
+type Param struct {
+	Name string `yaml:"name"`
+	// Type is string, int, float, bool, date (bound as UTC text), list (of
+	// strings), property or properties (names, which stand for the properties'
+	// values; person.NAME for one of the person).
+	Type     string   `yaml:"type"`
+	Doc      string   `yaml:"doc"`
+	Required bool     `yaml:"required"`
+	Default  any      `yaml:"default"`
+	Example  any      `yaml:"example"`
+	Min      *float64 `yaml:"min"`
+	Max      *float64 `yaml:"max"`
+	Enum     []string `yaml:"enum"`
+	// Edge is end for a date that is an upper bound: a day then counts to its
+	// last moment.
+	Edge string `yaml:"edge"`
+}
+
+const fence = "---"
+
+// parse reads a file without checking the statement.
+func parse(file, text string) (*Template, error) {
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
+	rest, ok := strings.CutPrefix(text, fence+"\n")
+	if !ok {
+		return nil, &FileError{File: file, Line: 1, Reason: "the first line must be --- and start the front matter"}
+	}
+	head, body, ok := strings.Cut(rest, "\n"+fence+"\n")
+	if !ok {
+		return nil, &FileError{File: file, Line: 1, Reason: "the front matter has no closing line ---"}
+	}
+	t := &Template{}
+	if err := yaml.UnmarshalWithOptions([]byte(head), t, yaml.Strict()); err != nil {
+		return nil, yamlError(file, err)
+	}
+	t.file, t.sql = file, strings.TrimRight(body, " \t\n")
+	t.line = strings.Count(head, "\n") + 4 // both fences and the front matter's last line
+	return t, nil
+}
+
+// yamlError names the line in the file; the front matter starts at the second.
+func yamlError(file string, err error) error {
+	e := &FileError{File: file, Line: 1, Reason: err.Error()}
+	if y, ok := errors.AsType[yaml.Error](err); ok {
+		e.Reason = y.GetMessage()
+		if tok := y.GetToken(); tok != nil && tok.Position != nil {
+			e.Line = tok.Position.Line + 1
+		}
+	}
+	return e
+}
+
+// inputs gives the parameters as tools know them.
+func (t *Template) inputs() ([]tools.Param, error) {
+	list := make([]tools.Param, len(t.Params))
+	for i, p := range t.Params {
+		in, err := p.input()
+		if err != nil {
+			return nil, fmt.Errorf("parameter %s: %w", p.Name, err)
+		}
+		list[i] = in
+	}
+	return list, nil
+}
+
+func (p Param) input() (tools.Param, error) {
+	in := tools.Param{Name: p.Name, Doc: p.Doc, Required: p.Required, Min: p.Min, Max: p.Max, Enum: p.Enum}
+	switch p.Type {
+	case "string":
+		in.Type = tools.String
+	case "property":
+		in.Type, in.MinLen, in.MaxLen = tools.String, 1, 400
+	case "int":
+		in.Type = tools.Integer
+	case "float":
+		in.Type = tools.Number
+	case "bool":
+		in.Type = tools.Boolean
+	case "date":
+		in.Type = tools.DateTime
+	case "list", "properties":
+		in.Type, in.Enum = tools.Array, nil
+		in.Items = &tools.Param{Type: tools.String, Enum: p.Enum}
+		if p.Type == "properties" {
+			in.MinItems, in.MaxItems, in.Items.MinLen, in.Items.MaxLen = 1, 30, 1, 400
+		}
+	default:
+		return in, fmt.Errorf("type %q is none of string, int, float, bool, date, list, property, properties", p.Type)
+	}
+	for _, v := range []struct {
+		what string
+		from any
+		to   *json.RawMessage
+	}{{"default", p.Default, &in.Default}, {"example", p.Example, &in.Example}} {
+		if v.from == nil {
+			continue
+		}
+		raw, err := json.Marshal(v.from)
+		if err != nil {
+			return in, fmt.Errorf("%s: %w", v.what, err)
+		}
+		*v.to = raw
+	}
+	return in, nil
+}

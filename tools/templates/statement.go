@@ -1,0 +1,136 @@
+package templates
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/posthog-mcp/posthog-mcp/driver"
+	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
+)
+
+// realUsers is the placeholder for the project's own filter of test accounts.
+const realUsers = "real_users"
+
+var optionalPart = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)/\*\s*if\s+(\w+)\s*\*/(.*?)/\*\s*end\s*\*/`)
+})
+
+// choose keeps the optional parts whose parameter is given and drops the
+// others. Line breaks stay, so that places in errors are those of the file.
+func choose(sql string, given func(name string) bool) string {
+	return optionalPart().ReplaceAllStringFunc(sql, func(part string) string {
+		m := optionalPart().FindStringSubmatch(part)
+		if given(m[1]) {
+			return m[2]
+		}
+		return strings.Repeat("\n", strings.Count(part, "\n"))
+	})
+}
+
+// conditions names the parameters that optional parts hang on.
+func conditions(sql string) []string {
+	var names []string
+	for _, m := range optionalPart().FindAllStringSubmatch(sql, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// expand puts in what cannot be bound: the names of properties, quoted by the
+// driver, and the condition for real users. All of it happens in one pass, so
+// that no name is read as a placeholder.
+func expand(sql string, params []Param, args map[string]any, users string) (string, error) {
+	pairs := []string{"{" + realUsers + "}", users}
+	for _, p := range params {
+		if !p.isProperty() {
+			continue
+		}
+		names, err := texts(args[p.Name])
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", p.Name, err)
+		}
+		exprs := make([]string, len(names))
+		for i, name := range names {
+			if exprs[i], err = driver.PropertyExpr(name); err != nil {
+				return "", err
+			}
+			if p.Type == "properties" {
+				exprs[i] += " AS " + alias(p.Name, i)
+			}
+		}
+		pairs = append(pairs, "{"+p.Name+"}", strings.Join(exprs, ", "))
+	}
+	return strings.NewReplacer(pairs...).Replace(sql), nil
+}
+
+// alias names the column of the i-th property of a list.
+func alias(param string, i int) string { return fmt.Sprintf("%s_%d", param, i+1) }
+
+func (p Param) isProperty() bool { return p.Type == "property" || p.Type == "properties" }
+
+// texts gives one text or a list of texts as a list.
+func texts(v any) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []any:
+		out := make([]string, len(v))
+		for i, item := range v {
+			s, ok := item.(string)
+			if !ok {
+				return nil, fmt.Errorf("%v is not text", item)
+			}
+			out[i] = s
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("%v is not text", v)
+}
+
+// placeholder is one {name} of a statement.
+type placeholder struct {
+	name string // "" for an expression in braces
+	at   int    // byte offset in the statement
+}
+
+// placeholders finds them all in a parsed statement.
+func placeholders(q hogql.Query) []placeholder {
+	var list []placeholder
+	walk(reflect.ValueOf(q), func(p *hogql.Placeholder) {
+		found := placeholder{at: p.Start}
+		if f, ok := p.Expr.(*hogql.Field); ok {
+			found.name = strings.Join(f.Chain, ".")
+		}
+		list = append(list, found)
+	})
+	return list
+}
+
+func walk(v reflect.Value, visit func(*hogql.Placeholder)) {
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		if p, ok := v.Interface().(*hogql.Placeholder); ok {
+			visit(p)
+			return
+		}
+		walk(v.Elem(), visit)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				walk(v.Field(i), visit)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(v.Index(i), visit)
+		}
+	}
+}
