@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -21,12 +20,7 @@ import (
 const (
 	MaxTokens      = 300   // name, description and input schema, in o200k tokens
 	MaxSchemaBytes = 4_000 // either schema
-	minDoc, maxDoc = 60, 600
-	maxTitle       = 60
-	maxDescription = 150
 )
-
-var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{2,39}$`) })
 
 var codec = sync.OnceValues(func() (tokenizer.Codec, error) { return tokenizer.Get(tokenizer.O200kBase) })
 
@@ -64,8 +58,7 @@ func Check(t *testing.T, set tools.Set) {
 		require.False(t, known[s.Name], "two tools are called %q", s.Name)
 		known[s.Name] = true
 		t.Run(s.Name, func(t *testing.T) {
-			t.Run("record", func(t *testing.T) { checkRecord(t, tool) })
-			t.Run("parameters", func(t *testing.T) { checkParams(t, tool) })
+			require.Empty(t, Faults(tool))
 			t.Run("schema", func(t *testing.T) { checkSchema(t, set, tool) })
 			t.Run("examples", func(t *testing.T) { checkExamples(t, tool) })
 			t.Run("refusals", func(t *testing.T) { checkRefusals(t, tool) })
@@ -99,57 +92,6 @@ func checkStale(t *testing.T, known map[string]bool) {
 	}
 }
 
-func checkRecord(t *testing.T, tool tools.Tool) {
-	t.Helper()
-	s := tool.Spec()
-	require.Regexp(t, namePattern(), s.Name)
-	require.NotEmpty(t, s.Title)
-	require.LessOrEqual(t, len(s.Title), maxTitle, "title")
-	require.GreaterOrEqual(t, len(s.Doc), minDoc, "Doc is too short to choose by")
-	require.LessOrEqual(t, len(s.Doc), maxDoc, "Doc is too long")
-	require.Equal(t, strings.TrimSpace(s.Doc), s.Doc)
-	require.Contains(t, s.Doc, ".", "Doc is made of sentences")
-	require.NotContains(t, s.Doc, "\n", "Doc is one paragraph")
-	for _, scope := range s.Scopes {
-		require.Regexp(t, `^[a-z_]+:(read|write)$`, scope)
-		if s.Effect == tools.Reads && strings.HasSuffix(scope, ":write") {
-			t.Errorf("a tool that only reads asks for the scope %s", scope)
-		}
-	}
-	h := s.Effect.Hints()
-	require.False(t, h.ReadOnly && h.Destructive)
-	require.False(t, h.ReadOnly && !h.Idempotent)
-	require.NotEqual(t, "unknown", s.Effect.String())
-}
-
-func checkParams(t *testing.T, tool tools.Tool) {
-	t.Helper()
-	params, err := tool.Params()
-	require.NoError(t, err)
-	seen := map[string]bool{}
-	for _, p := range params {
-		require.False(t, seen[p.Name], "%s is declared twice", p.Name)
-		seen[p.Name] = true
-		describeRule(t, p.Name, p)
-	}
-}
-
-func describeRule(t *testing.T, path string, p tools.Param) {
-	t.Helper()
-	require.Regexp(t, `^[a-z][a-z0-9_]*$`, p.Name, path)
-	require.NotEmpty(t, p.Doc, "%s has no description (jsonschema tag)", path)
-	require.LessOrEqual(t, len(p.Doc), maxDescription, "the description of %s", path)
-	require.False(t, p.Required && p.Default != nil, "%s is required and has a default", path)
-	for _, f := range p.Fields {
-		describeRule(t, path+"."+f.Name, f)
-	}
-	if p.Items != nil {
-		for _, f := range p.Items.Fields {
-			describeRule(t, path+"[]."+f.Name, f)
-		}
-	}
-}
-
 func checkSchema(t *testing.T, set tools.Set, tool tools.Tool) {
 	t.Helper()
 	file := schemaFile(t, tool)
@@ -160,7 +102,7 @@ func checkSchema(t *testing.T, set tools.Set, tool tools.Tool) {
 	resolve(t, both.Input)
 	if both.Output != nil {
 		resolve(t, both.Output)
-		checkColumnar(t, both.Output)
+		require.Empty(t, outputFaults(both.Output))
 	}
 	if _, own := tool.(tools.Schemer); own {
 		return
@@ -176,23 +118,6 @@ func checkSchema(t *testing.T, set tools.Set, tool tools.Tool) {
 	require.NoError(t, err)
 	require.Equal(t, string(both.Input), string(input), "embedded input schema")
 	require.Equal(t, string(both.Output), string(output), "embedded output schema")
-}
-
-// checkColumnar refuses lists of objects in an answer: each would repeat its
-// keys; a tools.Table says the same in half the tokens.
-func checkColumnar(t *testing.T, output []byte) {
-	t.Helper()
-	var s struct {
-		Properties map[string]struct {
-			Items *struct{ Type string }
-		}
-	}
-	require.NoError(t, json.Unmarshal(output, &s))
-	for name, p := range s.Properties {
-		if p.Items != nil {
-			require.NotEqual(t, "object", p.Items.Type, "%s is a list of objects; use a tools.Table", name)
-		}
-	}
 }
 
 func checkExamples(t *testing.T, tool tools.Tool) {
