@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -148,6 +149,9 @@ func (f *PropertyFilter) regex() (Matcher, error) {
 	}, nil
 }
 
+// order compares a number with a number, and a text with a text by its letters
+// (which puts ISO dates in order). A text against a JSON number counts when it
+// reads as one.
 func (f *PropertyFilter) order() (Matcher, error) {
 	wants, err := f.values()
 	if err != nil {
@@ -157,25 +161,29 @@ func (f *PropertyFilter) order() (Matcher, error) {
 		return nil, fmt.Errorf("property filter on %q: operator %q takes one value", f.Key, f.Operator)
 	}
 	want, err := strconv.ParseFloat(strings.TrimSpace(wants[0]), 64)
-	if err != nil {
-		return nil, fmt.Errorf("property filter on %q: operator %q needs a number, not %q", f.Key, f.Operator, wants[0])
-	}
+	numeric := err == nil
+	_, isText := f.Value.(string)
 	return func(v any, present bool) bool {
+		text, isString := v.(string)
+		if isString && isText {
+			return present && f.ordered(strings.Compare(text, wants[0]))
+		}
 		n, ok := NumberOf(v)
-		if !present || !ok {
-			return false
-		}
-		switch f.Operator {
-		case "gt":
-			return n > want
-		case "gte":
-			return n >= want
-		case "lt":
-			return n < want
-		default:
-			return n <= want
-		}
+		return present && ok && numeric && f.ordered(cmp.Compare(n, want))
 	}, nil
+}
+
+// ordered says whether a comparison's outcome satisfies the operator.
+func (f *PropertyFilter) ordered(c int) bool {
+	switch f.Operator {
+	case "gt":
+		return c > 0
+	case "gte":
+		return c >= 0
+	case "lt":
+		return c < 0
+	}
+	return c <= 0
 }
 
 func (f *PropertyFilter) date(now time.Time, loc *time.Location) (Matcher, error) {

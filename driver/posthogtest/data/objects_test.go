@@ -48,6 +48,11 @@ func TestMatcher(t *testing.T) {
 		{"not_regex", "^a", nil, false, true},
 		{"gt", 5.0, 6.0, true, true},
 		{"gt", "5", "6", true, true},
+		{"gt", "2.14.0", "2.15.0", true, true},
+		{"lt", "2026-11-01", "2026-10-31T10:00:00Z", true, true},
+		{"gt", "10", 9.0, true, false},
+		{"gt", 10.0, "9", true, false},
+		{"gt", "much", 9.0, true, false},
 		{"gte", 5.0, 5.0, true, true},
 		{"lt", 5.0, 5.0, true, false},
 		{"lte", 5.0, 5.0, true, true},
@@ -71,7 +76,7 @@ func TestMatcher(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, !c.pass, m(c.value, c.present), "negated %+v", c)
 	}
-	for operator, value := range map[string]any{"semver_gt": "1.2.3", "regex": "(", "gt": "much", "exact": nil, "is_date_after": "soon"} {
+	for operator, value := range map[string]any{"semver_gt": "1.2.3", "regex": "(", "gt": []any{1.0, 2.0}, "exact": nil, "is_date_after": "soon"} {
 		_, err := (&PropertyFilter{Key: "k", Operator: operator, Value: value}).Matcher(now, time.UTC)
 		require.Error(t, err, operator)
 	}

@@ -364,18 +364,18 @@ func TestRefusals(t *testing.T) {
 	for node, want := range map[string]string{
 		`[]`: "JSON object",
 		`{}`: "no kind",
-		`{"kind":"FunnelsQuery","series":[{"kind":"EventsNode","event":"a"}]}`:                         "at least two",
-		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"funnelOrderType":"random"}}`:          "random",
-		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"funnelWindowInterval":-1}}`:           "-1",
-		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"yesterday"}}`:                  "yesterday",
-		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"-1d","date_to":"-9d"}}`:        "before",
-		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"-30y"},"interval":"hour"}`:     "longer interval",
-		`{"kind":"TrendsQuery","series":[{"kind":"EventsNode","math":"sum"}]}`:                         "math_property",
-		`{"kind":"TrendsQuery","series":"a"}`:                                                          "series",
-		`{"kind":"TrendsQuery",` + series + `,"properties":[{"key":"a","operator":"gt","value":"x"}]}`: "number",
-		`{"kind":"ExperimentQuery","experiment_id":99,"metric":{}}`:                                    "99",
-		`{"kind":"ExperimentQuery","experiment_id":3,"metric":{}}`:                                     "start date",
-		`{"kind":"ErrorTrackingQuery","orderBy":"users"}`:                                              "volumeResolution",
+		`{"kind":"FunnelsQuery","series":[{"kind":"EventsNode","event":"a"}]}`:                     "at least two",
+		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"funnelOrderType":"random"}}`:      "random",
+		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"funnelWindowInterval":-1}}`:       "-1",
+		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"yesterday"}}`:              "yesterday",
+		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"-1d","date_to":"-9d"}}`:    "before",
+		`{"kind":"TrendsQuery",` + series + `,"dateRange":{"date_from":"-30y"},"interval":"hour"}`: "longer interval",
+		`{"kind":"TrendsQuery","series":[{"kind":"EventsNode","math":"sum"}]}`:                     "math_property",
+		`{"kind":"TrendsQuery","series":"a"}`:                                                      "series",
+		`{"kind":"TrendsQuery",` + series + `,"properties":[{"key":"a","operator":"gt"}]}`:         "value",
+		`{"kind":"ExperimentQuery","experiment_id":99,"metric":{}}`:                                "99",
+		`{"kind":"ExperimentQuery","experiment_id":3,"metric":{}}`:                                 "start date",
+		`{"kind":"ErrorTrackingQuery","orderBy":"users"}`:                                          "volumeResolution",
 		`{"kind":"InsightVizNode"}`: "source",
 	} {
 		_, err := Run(t.Context(), shared.Snapshot(), shared, json.RawMessage(node))
@@ -383,6 +383,24 @@ func TestRefusals(t *testing.T) {
 		require.True(t, ok, "%s: %v", node, err)
 		require.Contains(t, wrong.Detail, want)
 	}
+}
+
+// FuzzRun: whatever the node, there is an answer that is JSON, or an error.
+func FuzzRun(f *testing.F) {
+	for _, i := range shared.Insights() {
+		f.Add([]byte(i.Query))
+	}
+	f.Add([]byte(`{"kind":"ErrorTrackingQuery","dateRange":{"date_from":"-7d"},"orderBy":"users","volumeResolution":3,"withAggregations":true}`))
+	f.Add([]byte(`{"kind":"ExperimentQuery","experiment_id":1,"metric":{"kind":"ExperimentMetric","metric_type":"mean","source":{"kind":"EventsNode","event":"a"}}}`))
+	f.Add([]byte(`{"kind":"ExperimentExposureQuery","experiment_id":2}`))
+	s := handmade(f, did{"x", "note_created", time.Hour, map[string]any{"amount": 3.0}}, did{"y", "$pageview", 2 * time.Hour, nil}, did{"y", "$exception", time.Hour, nil})
+	f.Fuzz(func(t *testing.T, node []byte) {
+		answer, err := Run(t.Context(), s.Snapshot(), s, node)
+		if err == nil {
+			_, err = json.Marshal(answer)
+			require.NoError(t, err)
+		}
+	})
 }
 
 func TestEverySavedInsightRuns(t *testing.T) {
