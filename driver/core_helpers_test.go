@@ -126,3 +126,11 @@ func response(status int, body string) *http.Response {
 func testCall(r request) *call {
 	return &call{request: r, id: "id-1", url: &url.URL{Scheme: "https", Host: "us.posthog.com", Path: "/x"}, maxBody: 1 << 20, timeout: time.Second}
 }
+
+// mustWindows gives the windows of a regime.
+func mustWindows(t *testing.T, regime string) map[quota.Bucket][]quota.Window {
+	t.Helper()
+	w, err := rateLimits(regime)
+	require.NoError(t, err)
+	return w
+}
