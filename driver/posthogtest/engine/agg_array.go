@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+)
+
+func addArrayAggregates(t map[string]aggDef) {
+	t["groupArray"] = aggDef{1, 1, buildGroupArray}
+	t["groupUniqArray"] = aggDef{1, 1, buildGroupUniqArray}
+	t["groupArraySorted"] = aggDef{1, 1, buildGroupArraySorted}
+	t["topK"] = aggDef{1, 1, buildTopK}
+	t["topKWeighted"] = aggDef{2, 2, buildTopK}
+	t["retention"] = aggDef{1, 32, buildRetention}
+}
+
+type listState struct {
+	v     []any
+	limit int64 // 0: none
+	uniq  map[string]struct{}
+}
+
+func (s *listState) add(a []any) {
+	if s.limit > 0 && int64(len(s.v)) >= s.limit {
+		return
+	}
+	if s.uniq != nil {
+		key := rowKey(a)
+		if _, dup := s.uniq[key]; dup {
+			return
+		}
+		s.uniq[key] = struct{}{}
+	}
+	s.v = append(s.v, a[0])
+}
+
+func (s *listState) result() any {
+	if s.v == nil {
+		return []any{}
+	}
+	return s.v[:len(s.v):len(s.v)]
+}
+
+func buildGroupArray(c *aggCall) (*aggImpl, error) {
+	limit, err := c.intParam(0, 0)
+	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState { return &listState{limit: limit} }}, err
+}
+
+func buildGroupUniqArray(c *aggCall) (*aggImpl, error) {
+	limit, err := c.intParam(0, 0)
+	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState {
+		return &listState{limit: limit, uniq: map[string]struct{}{}}
+	}}, err
+}
+
+type sortedState struct {
+	v     []any
+	limit int64
+}
+
+func (s *sortedState) add(a []any) { s.v = append(s.v, a[0]) }
+
+func (s *sortedState) result() any {
+	out := slices.Clone(s.v)
+	if out == nil {
+		out = []any{}
+	}
+	sortValues(out)
+	return out[:min(int64(len(out)), s.limit)]
+}
+
+func buildGroupArraySorted(c *aggCall) (*aggImpl, error) {
+	limit, err := c.intParam(0, 0)
+	if err == nil && limit == 0 {
+		err = queryError(codeBadArguments, "Aggregate function groupArraySorted needs the number of elements as a parameter")
+	}
+	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState { return &sortedState{limit: limit} }}, err
+}
+
+// topState counts values exactly; equal counts keep the order of first sight.
+type topState struct {
+	at    map[string]int
+	items []topItem
+	limit int64
+}
+
+type topItem struct {
+	v any
+	n float64
+}
+
+func (s *topState) add(a []any) {
+	weight := 1.0
+	if len(a) > 1 {
+		weight, _ = toFloat(a[1], 0).(float64)
+	}
+	key := rowKey(a[:1])
+	i, ok := s.at[key]
+	if !ok {
+		i = len(s.items)
+		s.at[key] = i
+		s.items = append(s.items, topItem{v: a[0]})
+	}
+	s.items[i].n += weight
+}
+
+func (s *topState) result() any {
+	items := slices.Clone(s.items)
+	slices.SortStableFunc(items, func(a, b topItem) int { return cmp.Compare(b.n, a.n) })
+	out := []any{}
+	for _, it := range items[:min(int64(len(items)), s.limit)] {
+		out = append(out, it.v)
+	}
+	return out
+}
+
+func buildTopK(c *aggCall) (*aggImpl, error) {
+	limit, err := c.intParam(0, 10)
+	if len(c.params) > 1 {
+		err = notSupported("%s with a load factor", c.name)
+	}
+	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState {
+		return &topState{at: map[string]int{}, limit: limit}
+	}}, err
+}
+
+type retentionState struct{ met []bool }
+
+func (s *retentionState) add(a []any) {
+	for i, v := range a {
+		s.met[i] = s.met[i] || truthy(v)
+	}
+}
+
+func (s *retentionState) result() any {
+	out := make([]any, len(s.met))
+	for i, m := range s.met {
+		out[i] = truth(m && s.met[0])
+	}
+	return out
+}
+
+func buildRetention(c *aggCall) (*aggImpl, error) {
+	n := len(c.types)
+	return &aggImpl{t: arrayOf(mk(kUInt8)), never: true, make: func() aggState { return &retentionState{met: make([]bool, n)} }}, c.numeric()
+}
