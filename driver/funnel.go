@@ -253,6 +253,14 @@ func readFunnel(raw json.RawMessage) ([]FunnelGroup, error) {
 	return out, nil
 }
 
+// breakdownLabel puts words in place of PostHog's marks for a missing value and
+// for the values beyond its limit. Series labels hold them too.
+func breakdownLabel(text string) string {
+	return strings.NewReplacer(
+		"$$_posthog_breakdown_null_$$", "(not set)", "$$_posthog_breakdown_other_$$", "(other)",
+	).Replace(text)
+}
+
 // breakdownText writes a breakdown value, which PostHog gives as text, number
 // or list of one.
 func breakdownText(v any) string {
@@ -260,7 +268,7 @@ func breakdownText(v any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return breakdownLabel(v)
 	case []any:
 		parts := make([]string, len(v))
 		for i, p := range v {

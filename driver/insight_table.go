@@ -63,7 +63,7 @@ func tabulateSeries(raw json.RawMessage) *InsightTable {
 	var totals [][]any
 	var days []any
 	for i, s := range series {
-		name := s.Label
+		name := breakdownLabel(s.Label)
 		for _, more := range []string{s.Status, s.Compare} {
 			if more != "" && !strings.Contains(name, more) {
 				name += " (" + more + ")"

@@ -146,10 +146,14 @@ func funnelOut(res driver.FunnelResult, in FunnelIn, now time.Time) FunnelOut {
 	}
 	rows := [][]any{}
 	for _, g := range res.Groups {
+		value := g.Breakdown
+		if value == "" {
+			value = "(not set)"
+		}
 		for i, s := range g.Steps {
 			row := []any{i + 1, s.Name, s.Count, rate(s.FromPrevious), rate(s.FromFirst), span(s.MedianTime)}
 			if in.Breakdown != "" {
-				row = slices.Insert(row, 0, any(g.Breakdown))
+				row = slices.Insert(row, 0, any(value))
 			}
 			rows = append(rows, row)
 		}
