@@ -108,7 +108,13 @@ func writeFact(b *strings.Builder, m member) {
 }
 
 // reserve is kept free for what fitting itself has to say.
-func (d *document) reserve() int { return 250 + 250*len(d.tables) }
+func (d *document) reserve() int {
+	n := 250 + 250*len(d.tables)
+	if d.root != nil && d.root.after != nil && len(d.root.raw) > 0 {
+		n += utf8.RuneCountInString(d.root.after(1))
+	}
+	return n
+}
 
 // fit makes both forms keep to a number of characters. Rows go first, from the
 // end; where not one row fits, or the facts alone are too long, texts are cut
@@ -117,6 +123,11 @@ func (d *document) fit(budget int) {
 	levels := []struct{ fact, cell int }{{2_000, 200}, {1_000, 200}, {500, 100}, {200, 50}, {100, 20}}
 	if len(d.tables) == 0 { // nothing else wants the room
 		levels = slices.Insert(levels, 0, []struct{ fact, cell int }{{budget, 0}, {budget / 2, 0}}...)
+	}
+	for _, g := range d.tables {
+		if len(g.cursor) > budget/4 {
+			g.cursor = "" // half a cursor leads nowhere; has_more still says that there is more
+		}
 	}
 	for i, level := range levels {
 		short := d.boundFacts(level.fact)

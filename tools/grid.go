@@ -64,7 +64,7 @@ func (g *grid) read(obj object) {
 			case "cursor":
 				g.cursor = untrusted.Line(v)
 			case "units":
-				g.units = untrusted.Line(v)
+				g.units = bounded(v, 200)
 			}
 		case bool:
 			g.more = g.more || m.key == "has_more" && v

@@ -73,8 +73,7 @@ func readParams(t reflect.Type) ([]Param, error) {
 		return nil, fmt.Errorf("tools: arguments must be a struct, not %s", t)
 	}
 	params := []Param{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
 		switch {
 		case f.Anonymous && tag == "":
