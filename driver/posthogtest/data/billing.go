@@ -15,9 +15,9 @@ func (a *actor) price() (amount float64, currency string) {
 
 // seePlans lets somebody on the free plan open the plans, with a chance. In
 // the experiment's time that is an exposure, and the variant decides how many
-// subscribe.
+// subscribe. They do so under the user's own distinct id, which the flag hashes.
 func (g *generator) seePlans(a *actor, v *visit, chance float64) {
-	if a.plan != PlanFree || a.internal || !g.chance(chance) {
+	if a.plan != PlanFree || a.internal || v.distinct != a.user || !g.chance(chance) {
 		return
 	}
 	g.look(v, g.tables.billing)

@@ -46,6 +46,9 @@ type seenProperty struct {
 }
 
 func (p *seenProperty) add(value any) {
+	if p.kind == "String" { // nothing changes that
+		return
+	}
 	kind := valueKind(value)
 	switch {
 	case kind == "" || kind == p.kind:
@@ -77,6 +80,7 @@ func define(snap *Snapshot, w *World) *definitions {
 	d := &definitions{of: snap}
 	byName := map[string]*EventDefinition{}
 	onEvents, onPersons := map[string]*seenProperty{}, map[string]*seenProperty{}
+	ofEvent := map[string]map[string]*seenProperty{} // the same, by event: the quick way to a property seen before
 	type sharing struct {
 		base  *Properties
 		event string
@@ -88,8 +92,9 @@ func define(snap *Snapshot, w *World) *definitions {
 			def = &EventDefinition{ID: uuid.NewSHA1(w.Project.UUID, []byte("event "+e.Event)), Name: e.Event, Tags: []string{}, CreatedAt: e.Timestamp, Custom: e.Event[0] != '$'}
 			def.Description = describeEvent(e.Event)
 			def.Verified = def.Description != "" && def.Custom
-			byName[e.Event] = def
+			byName[e.Event], ofEvent[e.Event] = def, map[string]*seenProperty{}
 		}
+		known := ofEvent[e.Event]
 		def.LastSeenAt = e.Timestamp
 		for level := &e.Properties; level != nil; level = level.Base {
 			if level != &e.Properties {
@@ -100,7 +105,12 @@ func define(snap *Snapshot, w *World) *definitions {
 				done[key] = true
 			}
 			for i := range level.Own {
-				seeProperty(onEvents, &level.Own[i], e.Event)
+				p := &level.Own[i]
+				if seen := known[p.Key]; seen != nil {
+					seen.add(p.Value)
+				} else {
+					known[p.Key] = seeProperty(onEvents, p, e.Event)
+				}
 			}
 		}
 	}
@@ -116,7 +126,7 @@ func define(snap *Snapshot, w *World) *definitions {
 	return d
 }
 
-func seeProperty(into map[string]*seenProperty, p *Property, event string) {
+func seeProperty(into map[string]*seenProperty, p *Property, event string) *seenProperty {
 	seen := into[p.Key]
 	if seen == nil {
 		seen = &seenProperty{events: map[string]bool{}}
@@ -126,6 +136,7 @@ func seeProperty(into map[string]*seenProperty, p *Property, event string) {
 	if event != "" {
 		seen.events[event] = true
 	}
+	return seen
 }
 
 func listProperties(w *World, kind string, seen map[string]*seenProperty) []PropertyDefinition {

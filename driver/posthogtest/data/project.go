@@ -127,5 +127,5 @@ func (w *World) addAnnotations() {
 	}
 	add(w.Stories.PricingStart, "Experiment started: new plans page", "project")
 	add(w.Stories.ChecklistEnd, "Experiment ended: onboarding checklist, no difference", "project")
-	add(w.Stories.Start.AddDate(0, 0, w.Options.Days/5), "Campaign study-hacks on scrollhub doubled its budget", "organization")
+	add(w.Stories.Start, "Campaign study-hacks started on scrollhub", "organization")
 }

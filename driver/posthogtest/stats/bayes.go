@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // sample is what one variant's people did: how many people, the sum of their
 // values and of the squares.
@@ -42,6 +45,9 @@ func compare(control, test *sample, share bool) verdict {
 	effect := (t - c) / c
 	variance := test.variance(share)/(float64(test.n)*c*c) + control.variance(share)*t*t/(float64(control.n)*c*c*c*c)
 	deviation := math.Sqrt(variance)
+	if deviation == 0 { // everyone did the same: what was seen is certain
+		return verdict{chanceToWin: 0.5 + 0.5*float64(cmp.Compare(effect, 0)), low: effect, high: effect}
+	}
 	const z95 = 1.959963984540054
 	return verdict{
 		chanceToWin: 0.5 * math.Erfc(-effect/(deviation*math.Sqrt2)),

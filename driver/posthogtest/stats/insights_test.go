@@ -279,6 +279,8 @@ func TestCompare(t *testing.T) {
 	require.InDelta(t, 0.3+1.96*deviation, v.high, 1e-4)
 	require.InDelta(t, 0.9673, v.chanceToWin, 1e-3)
 	require.InDelta(t, 0.5, (&verdict{chanceToWin: compare(control, control, true).chanceToWin}).chanceToWin, 1e-12)
+	sure := &sample{n: 60, sum: 60, sumSquares: 60}
+	require.Equal(t, verdict{chanceToWin: 0.5}, compare(sure, sure, true))
 	a := &sample{}
 	for _, x := range []float64{2, 4, 4, 6} {
 		a.add(x)
