@@ -52,8 +52,8 @@ type breaker struct {
 	class    Class
 	cfg      BreakerConfig
 	cb       *gobreaker.CircuitBreaker[*answer]
-	openedAt atomic.Int64 // unix nanoseconds
-	opens    atomic.Int64 // since the start
+	openedAt atomic.Pointer[time.Time] // with its monotonic reading: wall clocks jump
+	opens    atomic.Int64              // since the start
 }
 
 // newBreaker gives a closed breaker. changed is called, with gobreaker's lock
@@ -75,7 +75,7 @@ func newBreaker(class Class, cfg BreakerConfig, changed func(from, to gobreaker.
 		IsExcluded:   func(err error) bool { return verdictOf(err) == countsAsNothing },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				b.openedAt.Store(time.Now().UnixNano())
+				b.openedAt.Store(new(time.Now()))
 				b.opens.Add(1)
 			}
 			changed(from, to)
@@ -135,7 +135,11 @@ func (b *breaker) refuse(k *call) *fault {
 
 // retryIn gives the time until the next trial.
 func (b *breaker) retryIn() time.Duration {
-	return time.Until(time.Unix(0, b.openedAt.Load()).Add(b.cfg.Open))
+	at := b.openedAt.Load()
+	if at == nil {
+		return 0
+	}
+	return time.Until(at.Add(b.cfg.Open))
 }
 
 // BreakerStatus is one circuit breaker in [Status].

@@ -49,7 +49,7 @@ func deliver(k *call, ans *answer, out any) error {
 	}
 	if err := decodeJSON(ans.body, out); err != nil {
 		e := k.newError(KindUpstream, "the answer has an unexpected shape: "+cleanText(err.Error(), 160))
-		e.Status, e.Err = ans.status, err
+		e.Status, e.Err = ans.status, causeOf(err)
 		e.Hint = "This PostHog may be newer or older than this program knows; the query tool may still get the data."
 		return e
 	}

@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -92,16 +93,34 @@ func invalid(op, attr, detail, hint string) *Error {
 }
 
 // missingKey is the refusal of a call that needs a personal key when there is
-// none. cause, if any, is the credential source's own reason.
-func missingKey(host string, cause error) *Error {
+// none. reason, if any, is the credential source's own reason.
+func missingKey(app *url.URL, reason error) *Error {
 	e := &Error{
 		Kind:   KindUnauthenticated,
 		Detail: "no personal API key is set",
-		Hint:   "Set POSTHOG_PERSONAL_API_KEY to a personal API key (phx_…), created at https://" + host + "/settings/user-api-keys, and start again.",
-		Err:    cause,
+		Hint:   "Set POSTHOG_PERSONAL_API_KEY to a personal API key (phx_…), created at " + app.String() + "/settings/user-api-keys, and start again.",
+		Err:    causeOf(reason),
 	}
-	if cause != nil {
-		e.Detail = cleanText(cause.Error(), maxDetail)
+	if reason != nil {
+		e.Detail = cleanText(reason.Error(), maxDetail)
 	}
 	return e
 }
+
+// cause wraps an error of the network, the JSON decoder or another library:
+// errors.Is and errors.As see it, but its text, which may repeat a URL or what
+// a server said, is only shown cleaned. There is no Unwrap on purpose.
+type cause struct{ err error }
+
+// causeOf wraps err; nil stays nil.
+func causeOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &cause{withoutURL(err)}
+}
+
+func (c *cause) Error() string        { return cleanText(c.err.Error(), maxDetail) }
+func (c *cause) GoString() string     { return fmt.Sprintf("%q", c.Error()) }
+func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
+func (c *cause) As(target any) bool   { return errors.As(c.err, target) }

@@ -143,12 +143,12 @@ func (k *call) sendFault(ctx context.Context, err error, ans *answer, sent bool)
 		return &fault{faultRequest, e}
 	case errors.Is(err, errBodyBroken):
 		e := k.newError(KindUpstream, "PostHog's answer was cut off or damaged")
-		e.Err = err
+		e.Err = causeOf(err)
 		return &fault{faultGarbled, e}
 	}
 	text, hint, config := networkText(err, k.url.Host)
 	e := k.newError(KindUnavailable, text)
-	e.Hint, e.Err = hint, withoutURL(err)
+	e.Hint, e.Err = hint, causeOf(err)
 	switch {
 	case config:
 		return &fault{faultConfig, e}

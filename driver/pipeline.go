@@ -152,14 +152,14 @@ func (c *Client) enter(ctx context.Context, k *call) (*quota.Reservation, *fault
 func (k *call) quotaFault(ctx context.Context, err error) *fault {
 	if full, ok := errors.AsType[*quota.FullError](err); ok {
 		f := k.limitedFault(full.Window, full.Error()+"; nothing was sent", "Come back then, or ask fewer, broader questions: one query can group by what several would filter.", full.RetryAfter)
-		f.err.Err = err
+		f.err.Err = causeOf(err)
 		return f
 	}
 	if ctx.Err() != nil {
 		return k.contextFault(ctx)
 	}
 	e := k.newError(KindUnavailable, cleanText(err.Error(), maxDetail))
-	e.Err, e.Hint = err, "The store of the shared quota fails; see its setting."
+	e.Err, e.Hint = causeOf(err), "The store of the shared quota fails; see its setting."
 	return &fault{faultLocal, e}
 }
 

@@ -124,7 +124,7 @@ func (c *Client) resolveProject(ctx context.Context, op string) (*projectRecord,
 func withOp(err error, op string) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		return &Error{Op: op, Kind: KindUpstream, Detail: cleanText(err.Error(), maxDetail), Err: err}
+		return &Error{Op: op, Kind: KindUpstream, Detail: cleanText(err.Error(), maxDetail), Err: causeOf(err)}
 	}
 	own := *e
 	own.Op = op

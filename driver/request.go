@@ -94,7 +94,7 @@ func (c *Client) checkRequest(r request) error {
 	if r.target != appHost || c.wire.cred != nil {
 		return nil
 	}
-	err := missingKey(c.app.Host, nil)
+	err := missingKey(c.app, nil)
 	err.Op = r.op
 	return err
 }

@@ -185,11 +185,11 @@ func (w *wire) authorize(ctx context.Context, req *http.Request, c *call) error 
 // key gives the personal key, or an *Error of kind unauthenticated.
 func (w *wire) key(ctx context.Context) (credential.Secret, error) {
 	if w.cred == nil {
-		return credential.Secret{}, missingKey(w.pinned.Host, nil)
+		return credential.Secret{}, missingKey(w.pinned, nil)
 	}
 	key, err := w.cred.Key(ctx)
 	if err != nil || key.IsZero() {
-		return credential.Secret{}, missingKey(w.pinned.Host, err)
+		return credential.Secret{}, missingKey(w.pinned, err)
 	}
 	return key, nil
 }

@@ -35,7 +35,8 @@ type Limiter struct {
 	store   Store
 	windows map[Bucket][]Window
 	queues  map[Bucket]*queue
-	all     []Window // distinct, in the order of reports
+	all     []Window          // distinct, in the order of reports
+	sources map[string]string // of their limits, by name: "documented" or "config"
 }
 
 // FullError says that no slot comes free before the deadline.
@@ -70,6 +71,7 @@ func New(cfg Config) (*Limiter, error) {
 			}
 		}
 	}
+	l.sources = sourcesOf(l.all)
 	for b := range cfg.Windows {
 		if _, ok := l.windows[b]; !ok {
 			return nil, fmt.Errorf("quota: there is no bucket %q", b)

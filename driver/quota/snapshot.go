@@ -3,6 +3,7 @@ package quota
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -48,7 +49,7 @@ func (l *Limiter) Snapshot(ctx context.Context) ([]WindowStatus, error) {
 	for i, w := range l.all {
 		u := usage[i]
 		s := WindowStatus{
-			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: w.Limit, LimitSource: source(w),
+			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: w.Limit, LimitSource: l.sources[w.Name],
 			Used: u.Used, Reserved: u.Reserved, Remaining: max(0, w.Limit-u.Used-u.Reserved),
 			NextSlotInS: seconds(u.NextSlot), FullResetInS: seconds(u.FullReset),
 			BurnPerMin: u.BurnPerMin, State: stateOf(w, u),
@@ -66,15 +67,20 @@ func (l *Limiter) StoreName() (name string, degraded bool) {
 	return l.store.Name(), l.store.Degraded()
 }
 
-func source(w Window) string {
+// sourcesOf tells documented windows from configured ones.
+func sourcesOf(windows []Window) map[string]string {
+	var documented []Window
 	for _, b := range Buckets() {
-		for _, d := range Documented(b) {
-			if d == w {
-				return "documented"
-			}
+		documented = append(documented, Documented(b)...)
+	}
+	out := make(map[string]string, len(windows))
+	for _, w := range windows {
+		out[w.Name] = "config"
+		if slices.Contains(documented, w) {
+			out[w.Name] = "documented"
 		}
 	}
-	return "config"
+	return out
 }
 
 func stateOf(w Window, u Usage) State {
