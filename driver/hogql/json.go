@@ -180,8 +180,10 @@ func jsonFrame(f *WindowFrameExpr) any {
 	if f.Type != "CURRENT ROW" {
 		n["frame_value"] = jsonExpr(f.Value)
 		if c, ok := f.Value.(*Constant); ok {
-			if _, isString := c.Value.(string); !isString && c.Value != nil {
-				n["frame_value"], _ = jsonValue(c.Value)
+			if value, text := jsonValue(c.Value); !text {
+				if number, ok := value.(float64); ok {
+					n["frame_value"] = number
+				}
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func (p *parser) arguments() argList {
 	if p.at(kwDistinct) {
 		next := p.peek(1)
 		star := next.kind == tokStar && !startsOperand(p.peek(2)) && !isNumber(p.peek(2).kind)
-		if star || startsOperand(next) || isNumeric(next, p.peek(2)) || next.kind == tokHash || next.kind == tokRParen {
+		if star || isName(next) && next.kw != kwAs || startsOperand(next) || isNumeric(next, p.peek(2)) || next.kind == tokHash || next.kind == tokRParen {
 			p.pos++
 			l.distinct = true
 		}

@@ -130,6 +130,9 @@ func (p *parser) limits(q *SelectQuery) {
 		l = p.limit()
 	}
 	l.apply(&q.Limit, &q.Offset, &q.LimitPercent, &q.LimitWithTies)
+	if l.limit != nil && l.offset != nil && !l.comma {
+		p.lastOffset = q
+	}
 }
 
 // withClause reads WITH [RECURSIVE] and its items.

@@ -62,7 +62,7 @@ func (p *parser) replace() []ColumnReplacement {
 // starReplace reads (* [EXCLUDE (...)] REPLACE (...)), or returns nil and
 // reads nothing.
 func (p *parser) starReplace() Expr {
-	if p.kind() != tokLParen || p.peek(1).kind != tokStar || !isAny(p.peek(2), kwExclude, kwReplace) || p.peek(3).kind != tokLParen {
+	if p.kind() != tokLParen || p.peek(1).kind != tokStar || !p.replaceFollows(2) {
 		return nil
 	}
 	open := p.advance()

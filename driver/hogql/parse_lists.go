@@ -30,12 +30,16 @@ func endsList(t token) bool {
 // startsClause reports whether the token n places ahead begins a clause, by
 // what follows it: nearly every keyword can be a column's name too.
 func (p *parser) startsClause(n int) bool {
+	const farthest = 8 // a run of keywords this long is no statement
 	t, next := p.peek(n), p.peek(n+1)
+	if n > farthest {
+		return false
+	}
 	switch t.kw {
 	case kwFrom:
 		return isName(next) || next.kind == tokLParen || next.kind == tokLBrace
 	case kwWhere, kwPrewhere, kwHaving, kwQualify, kwLimit, kwOffset:
-		return startsOperand(next) && (next.kw != kwNot || !isAny(p.peek(n+2), kwIn, kwLike, kwILike, kwBetween)) || isNumeric(next, p.peek(n+2))
+		return startsOperand(next) && !p.notOperator(n+1) || isNumeric(next, p.peek(n+2)) || p.keywordIsName(n+1)
 	case kwSettings:
 		return isName(next) && p.peek(n+2).kind == tokEq
 	case kwGroup, kwOrder:
@@ -78,8 +82,14 @@ func startsOperand(t token) bool {
 // begins no clause and has nothing behind it that it could introduce.
 func (p *parser) keywordIsName(n int) bool {
 	t, next := p.peek(n), p.peek(n+1)
-	return isName(t) && !isAny(t, kwAs, kwAnd, kwOr, kwLike, kwILike, kwIs, kwBetween, kwIn) &&
-		!p.startsClause(n) && !startsOperand(next) && !isNumber(next.kind)
+	return isName(t) && !isAny(t, kwAs, kwAnd, kwOr, kwLike, kwILike, kwIs, kwBetween, kwIn) && !p.notOperator(n) &&
+		!p.startsClause(n) && (!startsOperand(next) || p.notOperator(n+1)) && !isNumber(next.kind)
+}
+
+// notOperator reports whether the NOT n places ahead is part of NOT IN and its
+// kin.
+func (p *parser) notOperator(n int) bool {
+	return p.peek(n).kw == kwNot && isAny(p.peek(n+1), kwIn, kwLike, kwILike, kwBetween)
 }
 
 func isNumber(k tokenKind) bool { return k >= tokInt && k <= tokBadNumber }

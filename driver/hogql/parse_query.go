@@ -18,6 +18,7 @@ func (p *parser) setMember() Query {
 		p.pos++
 		q := p.selectSet()
 		p.closing(tokRParen, t)
+		p.lastOffset = nil
 		return q
 	case t.kw == kwWith:
 		ctes := p.withClause()
@@ -73,6 +74,12 @@ func (p *parser) setRest(first Query, start int) Query {
 		set.Span = p.from(start)
 		first = set
 	}
+	if set != nil && p.lastOffset != nil && set.Subsequent[len(set.Subsequent)-1].Query == Query(p.lastOffset) && !p.setFollows() {
+		// In a UNION b LIMIT 5 OFFSET 3 PostHog's grammar gives the LIMIT to b
+		// and the OFFSET to the union.
+		set.Offset, p.lastOffset.Offset = p.lastOffset.Offset, nil
+	}
+	p.lastOffset = nil
 	if p.at(kwOrder) && p.peek(1).kw == kwBy {
 		t := p.advance()
 		p.pos++
@@ -117,8 +124,9 @@ func (p *parser) setLimit(q Query) {
 	}
 	l := p.limit()
 	switch v := q.(type) {
-	case *SelectQuery:
-		l.apply(&v.Limit, &v.Offset, &v.LimitPercent, &v.LimitWithTies)
+	case *SelectQuery: // PostHog's parser keeps % and WITH TIES of the SELECT's own clause only
+		var percent, ties bool
+		l.apply(&v.Limit, &v.Offset, &percent, &ties)
 	case *SelectSetQuery:
 		l.apply(&v.Limit, &v.Offset, &v.LimitPercent, &v.LimitWithTies)
 	}

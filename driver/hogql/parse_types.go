@@ -12,6 +12,12 @@ func (p *parser) castForm() Expr {
 	}
 	p.pos += 2
 	e := p.exprAt(levelTernary)
+	if body := lambdaAlias(e); body != nil && p.kind() == tokRParen {
+		alias, _ := (*body).(*Alias) // CAST(x -> y AS type)
+		*body = alias.Expr
+		p.pos++
+		return cast(t, p.from(t.start), e, lower(alias.Name))
+	}
 	if !p.at(kwAs) {
 		p.pos = start
 		return nil
@@ -30,11 +36,15 @@ func (p *parser) castForm() Expr {
 			return nil
 		}
 		p.closing(tokRParen, open)
-		if t.kw == kwTryCast {
-			return &TryCast{Span: p.from(t.start), Expr: e, TypeName: typ}
-		}
-		return &TypeCast{Span: p.from(t.start), Expr: e, TypeName: typ}
+		return cast(t, p.from(t.start), e, typ)
 	}
+}
+
+func cast(t token, span Span, e Expr, typ string) Expr {
+	if t.kw == kwTryCast {
+		return &TryCast{Span: span, Expr: e, TypeName: typ}
+	}
+	return &TypeCast{Span: span, Expr: e, TypeName: typ}
 }
 
 // castType reads the type behind ::, which has no parameters in HogQL.

@@ -43,6 +43,8 @@ type parser struct {
 	notForm map[int]bool
 	// percent is true while a LIMIT is read, where a trailing % is no modulo.
 	percent bool
+	// lastOffset is the SELECT just read when it ended with LIMIT n OFFSET m.
+	lastOffset *SelectQuery
 	// droppedOrder holds the ORDER BY clauses that PostHog reads and drops.
 	droppedOrder []Span
 	// clause is the text of the clause being read, for messages.
@@ -265,8 +267,11 @@ func (p *parser) names(what, after string) []string {
 	return list
 }
 
-// alias checks a name given to a column or table.
+// alias checks a name given to a column or table. In quotes any name will do.
 func (p *parser) alias(t token, name string) string {
+	if t.kind == tokQuoted {
+		return name
+	}
 	switch strings.ToLower(name) {
 	case "true", "false", "null", "team_id":
 		p.fail(t, "`%s` is reserved in HogQL and cannot be an alias: choose another name", name)
