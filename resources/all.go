@@ -54,7 +54,7 @@ func All(cfg Config) []Resource {
 			URI: TemplatesURI, Name: "templates", MIMEType: JSON,
 			Doc: "The catalogue of script templates and operations, with older names that mean the same. Costs nothing.",
 			Read: func(context.Context, string) (Body, error) {
-				return encode(tools.Catalogue(cfg.Registry))
+				return encode(tools.Catalogue(cfg.Registry.List()))
 			},
 		},
 	}

@@ -75,7 +75,7 @@ func upstream(pause time.Duration) *httptest.Server {
 // against points our binary at a stand-in without rate limits, as a
 // self-hosted PostHog has none.
 func against(s subject, url string) subject {
-	s.args = []string{"serve", "--limits", "none"}
+	s.args = []string{"serve", "--rate-limits", "none"}
 	s.env = []string{"POSTHOG_HOST=" + url, "POSTHOG_PROJECT_ID=1", "POSTHOG_PERSONAL_API_KEY=phx_" + "bench"}
 	return s
 }

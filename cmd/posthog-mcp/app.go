@@ -24,7 +24,7 @@ type toolFlags struct {
 
 func (f toolFlags) registry(log *slog.Logger) (*tools.Registry, error) {
 	return tools.New(tools.Config{
-		Sets: server.Areas(f.outputDir()), Toolsets: f.Toolsets, ReadOnly: f.ReadOnly,
+		Sets: server.Areas(), Toolsets: f.Toolsets, ReadOnly: f.ReadOnly,
 		Allow: f.AllowTool, Deny: f.DenyTool, Logger: log,
 	})
 }

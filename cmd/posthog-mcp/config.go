@@ -18,7 +18,10 @@ type connectFlags struct {
 	Project      string `placeholder:"ID" help:"Numeric project id; needed only when the key sees several."`
 	KeyFile      string `placeholder:"FILE" help:"File that holds the personal API key."`
 	SettingsFile string `placeholder:"FILE" help:"File of NAME=value settings; flags and environment win over it."`
+	RateLimits   string `placeholder:"REGIME" help:"PostHog's rate limits that hold here: cloud, legacy, or none for an installation without any."`
+	Timeout      string `placeholder:"DURATION" help:"Longest time that one call may take, such as 50s."`
 	AllowHTTP    bool   `name:"allow-http" help:"Allow plain http to a host that is not this machine."`
+	UseProxy     bool   `help:"Honour HTTPS_PROXY and the like."`
 	Demo         bool   `help:"Use an embedded PostHog with made-up data instead of a real one."`
 	Seed         uint64 `default:"1" help:"Seed of the demo's data."`
 }
@@ -28,15 +31,19 @@ type connectFlags struct {
 func (f connectFlags) settings(w *world) (*driver.Settings, error) {
 	flags := map[string]string{}
 	for name, value := range map[string]string{
-		"host": f.Host, "ingest-host": f.IngestHost, "project": f.Project, "key-file": f.KeyFile,
+		driver.SettingHost: f.Host, driver.SettingIngestHost: f.IngestHost, driver.SettingProjectID: f.Project,
+		driver.SettingKeyFile: f.KeyFile, driver.SettingRateLimits: f.RateLimits, driver.SettingTimeout: f.Timeout,
 	} {
 		if value != "" {
 			flags[name] = value
 		}
 	}
-	return driver.LoadSettings(driver.SettingsInput{
-		Flags: flags, LookupEnv: w.environ, File: f.SettingsFile, AllowHTTP: f.AllowHTTP,
-	})
+	for name, on := range map[string]bool{driver.SettingAllowHTTP: f.AllowHTTP, driver.SettingUseProxy: f.UseProxy} {
+		if on {
+			flags[name] = "true"
+		}
+	}
+	return driver.LoadSettings(driver.SettingsInput{Flags: flags, LookupEnv: w.environ, File: f.SettingsFile})
 }
 
 // driverConfig turns settings into the driver's configuration. The demo needs
@@ -85,11 +92,11 @@ func (c *configCmd) Run(w *world) error {
 		return &usageError{err}
 	}
 	if c.JSON {
-		return printJSON(w.out, map[string]any{"settings": s.Settings, "warnings": s.Warnings})
+		return printJSON(w.out, map[string]any{"settings": s.Values, "warnings": s.Warnings})
 	}
 	tw := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SETTING\tVALUE\tSOURCE\tNOTE")
-	for _, line := range s.Settings {
+	for _, line := range s.Values {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", line.Name, line.Value, line.Source, line.Note)
 	}
 	if err := tw.Flush(); err != nil {
