@@ -83,14 +83,9 @@ func (g *cohortGroup) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ParseCohortFilters checks the filters of a dynamic cohort:
+// parseCohort checks the filters of a dynamic cohort:
 // {"properties":{"type":"AND|OR","values":[...]}} with person, behavioral and
 // cohort leaves. The error names what is wrong or not supported.
-func ParseCohortFilters(raw json.RawMessage) error {
-	_, _, err := parseCohort(raw)
-	return err
-}
-
 func parseCohort(raw json.RawMessage) (root *cohortGroup, behavioural bool, err error) {
 	var body struct {
 		Properties *cohortGroup `json:"properties"`

@@ -28,8 +28,8 @@ const (
 	DefaultDays   = 90
 )
 
-// World is a whole generated project. After [Generate] it belongs to one
-// [Store].
+// World is a whole generated project. Nothing in it is changed after
+// [Generate]: many a [Store] may begin with the same one.
 type World struct {
 	Options      Options
 	Stories      Stories

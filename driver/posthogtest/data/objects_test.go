@@ -167,6 +167,34 @@ func TestCohorts(t *testing.T) {
 	require.True(t, ok)
 	require.Nil(t, s.Snapshot().Cohort(static.ID))
 
+	for leaf, test := range map[string]func(n int) bool{
+		`"operator":"exact","operator_value":2`:               func(n int) bool { return n == 2 },
+		`"operator":"gt","operator_value":4`:                  func(n int) bool { return n > 4 },
+		`"operator":"lte","operator_value":3`:                 func(n int) bool { return n > 0 && n <= 3 },
+		`"operator":"lt","operator_value":3`:                  func(n int) bool { return n > 0 && n < 3 },
+		`"operator":"gte","operator_value":3,"negation":true`: func(n int) bool { return n < 3 },
+	} {
+		times := map[uuid.UUID]int{}
+		for _, e := range snap.Events {
+			if e.Event == "note_created" && !e.Timestamp.Before(testNow().AddDate(0, 0, -14)) {
+				times[e.Person.ID]++
+			}
+		}
+		want := 0
+		for _, p := range snap.Persons {
+			if test(times[p.ID]) {
+				want++
+			}
+		}
+		c, err := s.CreateCohort(Cohort{Name: leaf, Filters: json.RawMessage(`{"properties":{"type":"OR","values":[{"key":"note_created","type":"behavioral","value":"performed_event_multiple","event_type":"events","time_value":2,"time_interval":"week",` + leaf + `}]}}`)})
+		require.NoError(t, err)
+		require.Equal(t, want, *c.Count, leaf)
+	}
+	circle, err := s.CreateCohort(Cohort{Name: "Circle", Filters: json.RawMessage(`{"properties":{"type":"OR","values":[{"type":"cohort","key":"id","value":99}]}}`)})
+	require.NoError(t, err)
+	require.Nil(t, circle.Count)
+	require.Contains(t, *circle.LastErrorMessage, "not supported")
+
 	for name, filters := range map[string]string{
 		"unknown key":  `{"properties":{"type":"AND","values":[{"type":"person","key":"a","operator":"exact","value":"b","colour":1}]}}`,
 		"operator":     `{"properties":{"type":"AND","values":[{"type":"person","key":"a","value":"b"}]}}`,

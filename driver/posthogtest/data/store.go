@@ -11,7 +11,7 @@ import (
 
 // StoreConfig configures a [Store].
 type StoreConfig struct {
-	World *World           // required; belongs to the store from then on
+	World *World           // required; not changed, so it can be shared
 	Now   func() time.Time // the clock; default is the world's fixed Now
 }
 
@@ -21,7 +21,7 @@ type StoreConfig struct {
 // Persons and events are copied on write, so that a [Snapshot] never changes.
 type Store struct {
 	now   func() time.Time
-	world *World // its Persons and Events are where the store began
+	world *World // a copy; its Persons and Events are where the store began
 
 	mu       sync.Mutex
 	snapshot *Snapshot // nil after a write
@@ -42,8 +42,11 @@ func NewStore(c StoreConfig) (*Store, error) {
 	if c.World == nil {
 		return nil, errors.New("data: StoreConfig.World is not set; make one with Generate")
 	}
+	own := *c.World // objects are replaced, never changed, so these copies are enough
+	own.Cohorts, own.Insights = slices.Clone(own.Cohorts), slices.Clone(own.Insights)
+	own.Annotations, own.Issues = slices.Clone(own.Annotations), slices.Clone(own.Issues)
 	s := &Store{
-		now: c.Now, world: c.World, persons: c.World.Persons, events: c.World.Events, next: int64(len(c.World.Persons) + 1),
+		now: c.Now, world: &own, persons: c.World.Persons, events: c.World.Events, next: int64(len(c.World.Persons) + 1),
 		hidden: map[string]*Person{}, replaced: map[*Person]*Person{}, seen: map[dedupeKey]bool{},
 	}
 	if s.now == nil {

@@ -54,6 +54,31 @@ func TestSnapshotIsSharedUntilAWrite(t *testing.T) {
 	require.Len(t, after.Persons, len(before.Persons)+1)
 }
 
+func TestStoresShareAWorld(t *testing.T) {
+	t.Parallel()
+	w := generate(t, Options{Seed: 3, People: 50, Days: 10})
+	before := hashOf(t, w)
+	cohorts := len(w.Cohorts)
+	var stores [2]*Store
+	for i := range stores {
+		var err error
+		stores[i], err = NewStore(StoreConfig{World: w})
+		require.NoError(t, err)
+	}
+	_, err := stores[0].CreateCohort(Cohort{Name: "Mine", IsStatic: true})
+	require.NoError(t, err)
+	_, err = stores[0].PatchCohort(1, func(c *Cohort) error { c.Name = "Changed"; return nil })
+	require.NoError(t, err)
+	_, err = stores[0].PatchAnnotation(1, func(a *Annotation) error { a.Deleted = true; return nil })
+	require.NoError(t, err)
+	capture(t, stores[0], IncomingEvent{Event: "$exception", DistinctID: w.Persons[0].DistinctIDs[0], Properties: map[string]any{"$set": map[string]any{"plan": "gold"}}})
+	require.Len(t, stores[1].Cohorts(), cohorts)
+	require.Equal(t, "Paying customers", stores[1].Cohorts()[0].Name)
+	require.Len(t, stores[1].Annotations(), len(w.Annotations))
+	require.Len(t, stores[0].Issues(), len(stores[1].Issues())+1)
+	require.Equal(t, before, hashOf(t, w))
+}
+
 func TestCaptureRefusesAndForgets(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

@@ -268,6 +268,35 @@ func TestExperimentWithoutAWinner(t *testing.T) {
 	require.Nil(t, few["variant_results"].([]any)[0].(map[string]any)["chance_to_win"])
 }
 
+// TestExperimentRules: who saw two variants is left out, what was done before
+// the exposure or after the window does not count.
+func TestExperimentRules(t *testing.T) {
+	t.Parallel()
+	saw := func(variant string) map[string]any {
+		return map[string]any{"$feature_flag": data.PricingFlag, "$feature_flag_response": variant}
+	}
+	bought := func(amount float64) map[string]any { return map[string]any{"amount": amount} }
+	const flag, buy, hour = "$feature_flag_called", "subscription_started", time.Hour
+	s := handmade(t,
+		did{"both", flag, 9 * hour, saw("control")}, did{"both", flag, 8 * hour, saw("test")}, did{"both", buy, hour, bought(1)},
+		did{"early", buy, 9 * hour, bought(2)}, did{"early", flag, 8 * hour, saw("control")}, did{"early", buy, 7 * hour, bought(4)},
+		did{"late", flag, 9 * hour, saw("test")}, did{"late", buy, hour, bought(8)}, did{"late", buy, 9*hour - time.Minute, bought(16)},
+		did{"none", flag, 9 * hour, saw("test")}, did{"odd", flag, 9 * hour, saw("blue")},
+	)
+	sums := func(metric string) []any {
+		answer := ask(t, s, `{"kind":"ExperimentQuery","experiment_id":1,"metric":{"kind":"ExperimentMetric",`+metric+`}}`)
+		control, test := answer["baseline"].(map[string]any), answer["variant_results"].([]any)[0].(map[string]any)
+		require.Contains(t, test["validation_failures"], "not-enough-exposures")
+		return []any{control["number_of_samples"], control["sum"], test["number_of_samples"], test["sum"], test["sum_squares"]}
+	}
+	source := `"metric_type":"mean","source":{"kind":"EventsNode","event":"subscription_started","math":"sum","math_property":"amount"}`
+	require.Equal(t, []any{1.0, 4.0, 2.0, 24.0, 576.0}, sums(source))
+	require.Equal(t, []any{1.0, 4.0, 2.0, 16.0, 256.0}, sums(source+`,"conversion_window":2,"conversion_window_unit":"hour"`))
+	require.Equal(t, []any{1.0, 1.0, 2.0, 1.0, 1.0}, sums(`"metric_type":"funnel","series":[{"kind":"EventsNode","event":"subscription_started"}]`))
+	exposures := ask(t, s, `{"kind":"ExperimentExposureQuery","experiment_id":1}`)
+	require.Equal(t, map[string]any{"control": 1.0, "test": 2.0, "$multiple": 1.0}, exposures["total_exposures"])
+}
+
 // TestCompare holds the posterior to numbers worked out by hand: 100 of 1000
 // against 130 of 1000 is a lift of 0.3, with the deviation below.
 func TestCompare(t *testing.T) {

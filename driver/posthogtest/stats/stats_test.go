@@ -154,6 +154,22 @@ func TestFunnelOrders(t *testing.T) {
 	require.Empty(t, rows(t, s, funnelNode("ordered", hour, "nothing", "b")))
 }
 
+func TestUnorderedSpreadsAHitThatFitsTwoSteps(t *testing.T) {
+	t.Parallel()
+	at := testNow()
+	hits := []hit{{at: at, steps: []int{1, 2}}, {at: at.Add(time.Minute), steps: []int{1, 2}}}
+	require.Equal(t, walk{steps: 2, times: []float64{60}}, walkUnordered(hits, 2, time.Hour))
+	require.Equal(t, 1, walkUnordered(hits, 2, time.Second).steps)
+}
+
+func TestFunnelBySession(t *testing.T) {
+	t.Parallel()
+	in := func(session string) map[string]any { return map[string]any{"$session_id": session} }
+	s := handmade(t, did{"x", "a", 3 * time.Hour, in("1")}, did{"x", "b", 2 * time.Hour, in("2")}, did{"x", "a", time.Hour, in("2")}, did{"x", "b", time.Minute, in("2")}, did{"x", "b", time.Minute, nil})
+	node := funnelNode("ordered", `"funnelAggregateByHogQL":"properties.$session_id"`, "a", "b")
+	require.Equal(t, []float64{2, 1}, counts(rows(t, s, node)))
+}
+
 func TestFunnelBreakdown(t *testing.T) {
 	t.Parallel()
 	plan := func(p string) map[string]any { return map[string]any{"plan": p} }
