@@ -43,8 +43,7 @@ type FieldsResult struct {
 const fieldsDefaultLimit = 100
 
 // GetFields gives the fields of an object as PostHog knows them now: the
-// properties seen on an event, on persons, sessions or groups, or the columns
-// of a table. A name that is neither an event nor a table is KindNotFound.
+// properties seen on an event, on persons or groups, or the columns of a table. A name that is neither an event nor a table is KindNotFound.
 //
 //posthog:operation GET /api/projects/:project_id/event_definitions/
 //posthog:operation GET /api/projects/:project_id/property_definitions/
@@ -70,15 +69,12 @@ func (c *Client) GetFields(ctx context.Context, p FieldsParams) (FieldsResult, e
 			Object: "persons", Table: "persons",
 			Note: "Columns of persons: id, created_at, is_identified, properties. From events read person.properties.NAME.",
 		})
-	case "session", "sessions", ObjectSessionProperties:
-		return c.propertyFields(ctx, op, propertyQuery{kind: "session"}, p, FieldsResult{
-			Object: "sessions", Table: "events",
-			Note: "From the sessions table read the names without session.; its key is session_id.",
-		})
 	case ObjectEventProperties:
 		return c.propertyFields(ctx, op, propertyQuery{kind: "event"}, p, FieldsResult{Object: "all events", Table: "events", Note: eventNote})
 	case "groups":
 		return FieldsResult{}, invalid(op, "object", "groups have a type", `Write "groups:company"; list_objects with kind groups shows the types.`)
+	case "session", "sessions":
+		return c.tableFields(ctx, op, "sessions", p)
 	case "events":
 		return c.tableFields(ctx, op, name, p)
 	}
@@ -144,7 +140,7 @@ func (c *Client) groupFields(ctx context.Context, op, name string, p FieldsParam
 
 // propertyQuery chooses property definitions.
 type propertyQuery struct {
-	kind   string // event, person, group or session
+	kind   string // event, person or group; PostHog keeps no definitions of session properties
 	event  string // only those seen on this event
 	group  int    // index of the group type
 	search string
@@ -187,10 +183,7 @@ func (c *Client) propertyFields(ctx context.Context, op string, pq propertyQuery
 		return FieldsResult{}, err
 	}
 	path := "properties"
-	switch pq.kind {
-	case "session":
-		path = "session"
-	case "group":
+	if pq.kind == "group" {
 		path = fmt.Sprintf("group_%d.properties", pq.group)
 	}
 	out.Total, out.Cursor = page.Count, page.Next
@@ -264,8 +257,11 @@ func (c *Client) tableFields(ctx context.Context, op, name string, p FieldsParam
 	if offset+limit < total {
 		out.Cursor = strconv.Itoa(offset + limit)
 	}
-	if name == "events" {
-		out.Note = `Name an event instead of events for its properties.`
+	switch name {
+	case "events":
+		out.Note = "Name an event instead of events for its properties."
+	case "sessions":
+		out.Note = "From events read session.NAME."
 	}
 	return out, nil
 }

@@ -64,6 +64,7 @@ func (c *Client) Query(ctx context.Context, p QueryParams) (QueryResult, error) 
 	case plan.counted && len(out.Rows) > plan.limit:
 		out.Rows, out.HasMore = out.Rows[:plan.limit], true
 	case plan.counted:
+		out.MoreUnknown = plan.unsure && len(out.Rows) == plan.limit
 	case ans.HasMore != nil:
 		out.HasMore = *ans.HasMore
 		if ans.Limit != nil {

@@ -28,10 +28,10 @@ func TestPlanQueryLimits(t *testing.T) {
 		all + " LIMIT 1 BY event":             {sql: all + " LIMIT 1 BY event", limit: 100},
 		all + " LIMIT 1 BY event LIMIT 3":     {sql: all + " LIMIT 1 BY event LIMIT 4", limit: 3, own: true, counted: true},
 		"WITH a AS (" + all + ") SELECT * FROM a LIMIT 3": {sql: "WITH a AS (" + all + ") SELECT * FROM a LIMIT 4", limit: 3, own: true, counted: true},
-		"SELECT 1 UNION ALL SELECT 2":                     {sql: "SELECT 1 LIMIT 101 UNION ALL SELECT 2 LIMIT 101", limit: 100, counted: true},
-		"SELECT 1 UNION ALL SELECT 2 LIMIT 500":           {sql: "SELECT 1 LIMIT 501 UNION ALL SELECT 2 LIMIT 500", limit: 500, own: true, counted: true},
+		"SELECT 1 UNION ALL SELECT 2":                     {sql: "SELECT 1 LIMIT 101 UNION ALL SELECT 2 LIMIT 101", limit: 100, counted: true, unsure: true},
+		"SELECT 1 UNION ALL SELECT 2 LIMIT 500":           {sql: "SELECT 1 LIMIT 501 UNION ALL SELECT 2 LIMIT 500", limit: 500, own: true, counted: true, unsure: true},
 		"(SELECT 1) UNION ALL (SELECT 2) LIMIT 7":         {sql: "(SELECT 1 LIMIT 8) UNION ALL (SELECT 2 LIMIT 8) LIMIT 8", limit: 7, own: true, counted: true},
-		"SELECT 1 EXCEPT SELECT 2":                        {sql: "SELECT 1 LIMIT 50000 EXCEPT SELECT 2 LIMIT 50000", limit: 100, counted: true},
+		"SELECT 1 EXCEPT SELECT 2":                        {sql: "SELECT 1 LIMIT 50000 EXCEPT SELECT 2 LIMIT 50000", limit: 100, counted: true, unsure: true},
 	} {
 		values := map[string]any(nil)
 		if strings.Contains(sql, "{n}") {
@@ -120,6 +120,8 @@ func TestQueryTellsWhetherMoreRowsExist(t *testing.T) {
 		"unknown limit":          {sql + " LIMIT 1 + 1", numbers(2, ""), 2, false, true},
 		"no rows":                {sql + " LIMIT 1 + 1", numbers(0, ""), 0, false, false},
 		"union":                  {sql + " UNION ALL " + sql, numbers(150, ""), 100, true, false},
+		"union, exact":           {sql + " UNION ALL " + sql, numbers(100, ""), 100, false, true},
+		"union, few":             {sql + " UNION ALL " + sql, numbers(99, ""), 99, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

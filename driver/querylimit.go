@@ -104,7 +104,7 @@ func (p queryPlan) setLimit(op string, set *hogql.SelectSetQuery) (queryPlan, er
 	if !everyMemberLimited(sql, len(members)) {
 		return queryPlan{sql: p.sql, values: p.values}, nil
 	}
-	p.sql, p.counted = sql, p.limit < maxQueryRows
+	p.sql, p.counted, p.unsure = sql, p.limit < maxQueryRows, whole == nil
 	return p, nil
 }
 

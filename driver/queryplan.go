@@ -25,6 +25,7 @@ type queryPlan struct {
 	limit   int  // rows that the caller gets at most; 0: unknown
 	own     bool // limit is the statement's own
 	counted bool // sql asks for one row more than limit
+	unsure  bool // PostHog may have a limit of its own on the whole: exactly limit rows prove nothing
 }
 
 const offsetHint = "PostHog takes no OFFSET from API keys. Continue behind the last row instead: " +

@@ -16,13 +16,12 @@ import (
 
 // The kinds of objects that can be listed.
 const (
-	ObjectEvents            = "events"
-	ObjectEventProperties   = "event_properties"
-	ObjectPersonProperties  = "person_properties"
-	ObjectSessionProperties = "session_properties"
-	ObjectGroups            = "groups"
-	ObjectCohorts           = "cohorts"
-	ObjectTables            = "tables"
+	ObjectEvents           = "events"
+	ObjectEventProperties  = "event_properties"
+	ObjectPersonProperties = "person_properties"
+	ObjectGroups           = "groups"
+	ObjectCohorts          = "cohorts"
+	ObjectTables           = "tables"
 )
 
 // volumeTimeout bounds the count of events that decorates a list of their
@@ -75,8 +74,6 @@ func (c *Client) ListObjects(ctx context.Context, p ListObjectsParams) (ListObje
 		return c.listProperties(ctx, op, p, "event")
 	case ObjectPersonProperties:
 		return c.listProperties(ctx, op, p, "person")
-	case ObjectSessionProperties:
-		return c.listProperties(ctx, op, p, "session")
 	case ObjectGroups:
 		return c.listGroupTypes(ctx, op, p)
 	case ObjectCohorts:
@@ -97,10 +94,9 @@ func objectKinds() []Object {
 		{Name: ObjectEvents, Type: "get_fields, get_events, query", Description: "what people did; names, last seen, volume"},
 		{Name: ObjectEventProperties, Type: "query", Description: "details of events: properties.NAME"},
 		{Name: ObjectPersonProperties, Type: "get_persons, query", Description: "attributes of people: person.properties.NAME"},
-		{Name: ObjectSessionProperties, Type: "query", Description: "attributes of visits: session.NAME"},
 		{Name: ObjectGroups, Type: "query", Description: "group types such as company: group_0.properties.NAME"},
 		{Name: ObjectCohorts, Type: "get_cohorts, query", Description: "saved groups of people: person_id IN COHORT ID"},
-		{Name: ObjectTables, Type: "get_fields, query", Description: "HogQL tables: events, persons, sessions, warehouse tables and views"},
+		{Name: ObjectTables, Type: "get_fields, query", Description: "HogQL tables: events, persons, sessions, warehouse tables, views"},
 	}
 }
 

@@ -51,20 +51,20 @@ func getCohorts() tools.Tool {
 	}
 }
 
-// cohortTable shows cohorts; with detail also what defines them.
+// cohortTable shows cohorts; with detail also what defines the only one.
 func cohortTable(list []driver.Cohort, detail bool) tools.Table {
 	columns := []string{"id", "name", "type", "persons", "state", "calculated", "description"}
-	if detail {
-		columns = append(columns, "filters", "query")
-	}
 	rows := make([][]any, len(list))
 	for i, c := range list {
 		row := []any{c.ID, c.Name, kind(c), nil, state(c), minute(c.LastCalculation), c.Description}
 		if c.Count != nil {
 			row[3] = *c.Count
 		}
-		if detail {
-			row = append(row, c.Filters, c.Query)
+		if detail && c.Filters != nil {
+			columns, row = append(columns, "filters"), append(row, c.Filters)
+		}
+		if detail && c.Query != nil {
+			columns, row = append(columns, "query"), append(row, c.Query)
 		}
 		rows[i] = row
 	}
