@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -30,7 +31,7 @@ func call(
 	}
 	values, err := Decode(spec.Name, params, args)
 	if err != nil {
-		return failed(ctx, spec, nil, err)
+		return failed(ctx, spec, nil, withExample(spec, err))
 	}
 	out, err := run(ctx, values)
 	var status driver.Status
@@ -46,6 +47,14 @@ func call(
 		return failed(ctx, spec, top, err)
 	}
 	return res
+}
+
+// withExample replaces made-up arguments in a refusal by the tool's own example.
+func withExample(spec Spec, err error) error {
+	if e, ok := errors.AsType[*driver.Error](err); ok && len(spec.Examples) > 0 {
+		e.Hint = hintArgs(spec.Examples[0])
+	}
+	return err
 }
 
 // panicked logs where it happened, without the arguments or the panic's text,

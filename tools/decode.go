@@ -130,9 +130,13 @@ func (d *decoder) err(op string, params []Param) error {
 		detail = "\n- " + detail
 	}
 	e := &driver.Error{Op: op, Kind: driver.KindInvalid, Attr: d.attr, Detail: clip(detail, maxList)}
-	e.Hint = "Arguments that work: " + clip(string(SampleArgs(params, false)), 200)
+	if sample := string(SampleArgs(params, false)); sample != "{}" {
+		e.Hint = hintArgs(sample)
+	}
 	return e
 }
+
+func hintArgs(example string) string { return "Arguments that work: " + clip(example, 200) }
 
 // clip cuts a text to n characters and shows that it did.
 func clip(s string, n int) string {

@@ -177,6 +177,14 @@ func TestDecodeTellsFiveProblems(t *testing.T) {
 	require.Equal(t, 6, strings.Count(res.Text, "\n- "))
 }
 
+func TestDecodeShowsTheToolsExample(t *testing.T) {
+	t.Parallel()
+	op := search()
+	op.Examples = []string{`{"query":"churn","limit":5}`}
+	res := op.Call(t.Context(), nil, json.RawMessage(`{"limitt":1}`))
+	require.Contains(t, res.Text, `Next: Arguments that work: {"query":"churn","limit":5}`)
+}
+
 func TestDecodeBoundsSize(t *testing.T) {
 	t.Parallel()
 	res := search().Call(t.Context(), nil, json.RawMessage(`{"query":"`+strings.Repeat("a", 5<<20)+`"}`))

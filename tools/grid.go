@@ -3,6 +3,7 @@ package tools
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -14,6 +15,7 @@ type grid struct {
 	name    string // field that holds it, "" for the answer's own
 	columns []string
 	width   int    // columns shown
+	pipes   bool   // written with pipes, else as CSV
 	raw     []any  // rows as they came: []any of plain Go values or of a tree
 	dropped bool   // rows beyond any bound were left out of raw
 	rows    []row  // those that fit
@@ -88,9 +90,6 @@ func (g *grid) row(i, n int) row {
 	return row{line: g.line(safe), json: appendTree(nil, safe)}
 }
 
-// pipes reports whether the table is written with pipes.
-func (g *grid) pipes() bool { return len(g.raw) <= maxPipeRows }
-
 // header gives the columns shown.
 func (g *grid) header() []any {
 	names := make([]any, g.width)
@@ -129,7 +128,7 @@ func (g *grid) write(b *strings.Builder) {
 	b.WriteString(g.summary())
 	b.WriteByte('\n')
 	b.WriteString(g.line(g.header()))
-	if g.pipes() {
+	if g.pipes {
 		b.WriteString("|" + strings.Repeat("-|", g.width) + "\n")
 	}
 	for _, r := range g.rows {
@@ -152,9 +151,12 @@ func (g *grid) summary() string {
 	default:
 		fmt.Fprintf(&b, "%d rows", g.found)
 	}
-	if g.total != "" {
+	switch {
+	case g.total != "" && g.total == strconv.Itoa(g.found):
+		b.WriteString(" in all")
+	case g.total != "":
 		b.WriteString(" of " + g.total + " in all")
-	} else if g.more {
+	case g.more:
 		b.WriteString(", more exist")
 	}
 	if g.cursor != "" {
@@ -171,7 +173,7 @@ func (g *grid) line(cells []any) string {
 	var b strings.Builder
 	for i, c := range cells {
 		switch {
-		case g.pipes():
+		case g.pipes:
 			b.WriteString("|" + untrusted.Cell(cellText(c)))
 		case i > 0:
 			b.WriteString("," + csvCell(cellText(c)))
@@ -179,7 +181,7 @@ func (g *grid) line(cells []any) string {
 			b.WriteString(csvCell(cellText(c)))
 		}
 	}
-	if g.pipes() {
+	if g.pipes {
 		b.WriteByte('|')
 	}
 	b.WriteByte('\n')
@@ -209,8 +211,21 @@ func csvCell(s string) string {
 }
 
 // take fills rows until one of the two forms has used up its share, and gives
-// what the rows cost in each. It always looks at one row at least.
+// what the rows cost in each. A table of which few rows fit is written with
+// pipes however long it was.
 func (g *grid) take(room, cell int) (text, structured int) {
+	g.pipes = len(g.raw) <= maxPipeRows
+	text, structured = g.fill(room, cell)
+	if !g.pipes && len(g.rows) <= maxPipeRows {
+		g.pipes = true
+		rule := len("-|")*g.width + len("|\n|") + g.width // the line below the header, and its own pipes
+		text, structured = g.fill(room-rule, cell)
+		text += rule
+	}
+	return text, structured
+}
+
+func (g *grid) fill(room, cell int) (text, structured int) {
 	g.rows = g.rows[:0]
 	for i := range g.raw {
 		r := g.row(i, cell)

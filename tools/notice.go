@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
@@ -18,20 +19,34 @@ const (
 // watch remembers a client's status for a moment: with a store shared by
 // processes a look costs more than most answers.
 type watch struct {
-	mu     sync.Mutex
+	last    atomic.Pointer[glance]
+	looking sync.Mutex
+}
+
+type glance struct {
 	of     *driver.Client
 	at     time.Time
 	status driver.Status
 }
 
-// look gives a status that is at most watchFor old.
+// look gives a status that is at most watchFor old, or a little older while
+// another call is looking: nobody waits for a notice.
 func (w *watch) look(ph *driver.Client) driver.Status {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.of != ph || time.Since(w.at) > watchFor || w.status.ProjectID == 0 {
-		w.of, w.at, w.status = ph, time.Now(), ph.Status()
+	last := w.last.Load()
+	known := last != nil && last.of == ph && last.status.ProjectID != 0
+	if known && time.Since(last.at) <= watchFor {
+		return last.status
 	}
-	return w.status
+	if !w.looking.TryLock() {
+		if known {
+			return last.status
+		}
+		return ph.Status()
+	}
+	defer w.looking.Unlock()
+	now := &glance{of: ph, at: time.Now(), status: ph.Status()}
+	w.last.Store(now)
+	return now.status
 }
 
 // notices says what the model must know of how an answer came about, and

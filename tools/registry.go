@@ -72,6 +72,9 @@ func New(cfg Config) (*Registry, error) {
 			toolsets[toolset(s)] = true
 			r.byName[s.Name] = entry{tool: t, schemas: set.Schemas}
 			for _, a := range s.Aliases {
+				if other, twice := r.aliases[a]; twice {
+					return nil, fmt.Errorf("tools: %s and %s share the alias %q", other, s.Name, a)
+				}
 				r.aliases[a] = s.Name
 			}
 			if why := cfg.hides(s); why != "" {
@@ -86,7 +89,10 @@ func New(cfg Config) (*Registry, error) {
 			return nil, fmt.Errorf("tools: alias %q is a tool's name as well", name)
 		}
 	}
-	return r, cfg.checkFilters(slices.Sorted(maps.Keys(r.byName)), slices.Sorted(maps.Keys(toolsets)))
+	if err := cfg.checkFilters(slices.Sorted(maps.Keys(r.byName)), slices.Sorted(maps.Keys(toolsets))); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func toolset(s Spec) string {

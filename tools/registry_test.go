@@ -21,6 +21,12 @@ func named(name string, effect tools.Effect, scopes ...string) tools.Op[struct{}
 	return op
 }
 
+func aliased(name, alias string) tools.Tool {
+	op := named(name, tools.Reads)
+	op.Aliases = []string{alias}
+	return op
+}
+
 func someTools() []tools.Set {
 	export := named("export_events", tools.Writes, "query:read")
 	export.Toolset = "files"
@@ -88,6 +94,7 @@ func TestRegistryRefuses(t *testing.T) {
 	}{
 		{"twice", tools.Config{Sets: append(someTools(), someTools()...)}, `two tools are called "query"`},
 		{"alias is a tool", tools.Config{Sets: append(someTools(), tools.Set{Tools: []tools.Tool{named("hogql_query", tools.Reads)}})}, `alias "hogql_query"`},
+		{"alias twice", tools.Config{Sets: append(someTools(), tools.Set{Tools: []tools.Tool{aliased("run_sql", "hogql_query")}})}, `query and run_sql share the alias "hogql_query"`},
 		{"toolset", tools.Config{Sets: someTools(), Toolsets: []string{"file"}}, `no toolset "file"; known: core, files`},
 		{"allow", tools.Config{Sets: someTools(), Allow: []string{"Query"}}, `no tool "Query"; known: create_cohort`},
 		{"deny", tools.Config{Sets: someTools(), Deny: []string{"create_cohorts"}}, `no tool "create_cohorts"`},
