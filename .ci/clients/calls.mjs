@@ -6,7 +6,7 @@ export const CALLS = [
   ['list_objects', { kind: 'events' }, /user_signed_up/],
   ['get_fields', { object: '$pageview' }, /\$current_url/],
   ['query', { query: 'SELECT event, count() AS n FROM events WHERE timestamp > now() - INTERVAL 30 DAY GROUP BY event ORDER BY n DESC LIMIT 5' }, /\$pageview/],
-  ['get_events', { event: 'user_signed_up', limit: 3 }, /user_signed_up/],
+  ['get_events', { events: ['user_signed_up'], limit: 3 }, /user_signed_up/],
   ['get_persons', { limit: 3 }, /@/],
   ['get_cohorts', {}, /cohort|id/i],
   ['get_feature_flags', {}, /pricing-page-v2/],
