@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -62,9 +63,10 @@ type Client struct {
 	bulkheads map[Class]*bulkhead
 	notify    *notifier
 
-	life context.Context // ends with Close; for work shared by several callers
-	end  context.CancelFunc
-	idle func() // closes idle connections
+	life    context.Context // ends with Close; for work shared by several callers
+	end     context.CancelFunc
+	idle    func() // closes idle connections
+	closing sync.Once
 }
 
 // New checks the configuration and gives a client. It needs no key and no
@@ -173,13 +175,14 @@ func (c *Client) breakerChanged(class Class) func(from, to gobreaker.State) {
 // Close ends shared work, drops idle connections and closes the quota's store.
 // Calls still running end by themselves. It is safe to call Close twice.
 func (c *Client) Close() error {
-	if c.life.Err() != nil {
-		return nil
-	}
-	c.end()
-	c.notify.close()
-	c.idle()
-	return c.quota.Close()
+	var err error
+	c.closing.Do(func() {
+		c.end()
+		c.notify.close()
+		c.idle()
+		err = c.quota.Close()
+	})
+	return err
 }
 
 func (t Timeouts) withDefaults() Timeouts {

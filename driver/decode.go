@@ -225,12 +225,10 @@ func retryAfter(h http.Header) time.Duration {
 // waitInText reads "Expected available in 37 seconds.", which older PostHogs
 // say in place of the header.
 func waitInText(detail string) time.Duration {
-	const phrase = "available in "
-	i := strings.Index(detail, phrase)
-	if i < 0 {
+	_, digits, ok := strings.Cut(detail, "available in ")
+	if !ok {
 		return 0
 	}
-	digits := detail[i+len(phrase):]
 	n := 0
 	for n < len(digits) && digits[n] >= '0' && digits[n] <= '9' {
 		n++

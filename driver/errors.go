@@ -120,7 +120,14 @@ func causeOf(err error) error {
 	return &cause{withoutURL(err)}
 }
 
-func (c *cause) Error() string        { return cleanText(c.err.Error(), maxDetail) }
-func (c *cause) GoString() string     { return fmt.Sprintf("%q", c.Error()) }
+// Error gives the cleaned text.
+func (c *cause) Error() string { return cleanText(c.err.Error(), maxDetail) }
+
+// GoString keeps %#v from printing the wrapped error.
+func (c *cause) GoString() string { return fmt.Sprintf("%q", c.Error()) }
+
+// Is compares the wrapped error.
 func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
-func (c *cause) As(target any) bool   { return errors.As(c.err, target) }
+
+// As finds the wrapped error.
+func (c *cause) As(target any) bool { return errors.As(c.err, target) }

@@ -19,7 +19,7 @@ func limiterOf(t *testing.T, windows ...Window) *Limiter {
 }
 
 // take makes a request that PostHog counts at once.
-func take(t *testing.T, ctx context.Context, l *Limiter) {
+func take(ctx context.Context, t *testing.T, l *Limiter) {
 	t.Helper()
 	r, err := l.Acquire(ctx, BucketQueries)
 	require.NoError(t, err)
@@ -46,8 +46,8 @@ func TestRefusedAtOnceWhenTheWaitIsTooLong(t *testing.T) {
 		l := limiterOf(t, Window{"m", 2, time.Minute}, Window{"h", 3, time.Hour})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()
-		take(t, ctx, l)
-		take(t, ctx, l)
+		take(ctx, t, l)
+		take(ctx, t, l)
 		start := time.Now()
 		_, err := l.Acquire(ctx, BucketQueries)
 		var full *FullError
@@ -59,7 +59,7 @@ func TestRefusedAtOnceWhenTheWaitIsTooLong(t *testing.T) {
 		time.Sleep(full.RetryAfter)
 		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()
-		take(t, ctx, l)
+		take(ctx, t, l)
 		_, err = l.Acquire(ctx, BucketQueries)
 		require.ErrorAs(t, err, &full)
 		require.Equal(t, "h", full.Window)
@@ -73,7 +73,7 @@ func TestWaitersGetDistinctSlotsInOrder(t *testing.T) {
 		l := limiterOf(t, Window{"m", 3, time.Minute})
 		ctx := t.Context()
 		for range 3 {
-			take(t, ctx, l)
+			take(ctx, t, l)
 			time.Sleep(time.Second)
 		}
 		start := time.Now()
@@ -86,7 +86,7 @@ func TestWaitersGetDistinctSlotsInOrder(t *testing.T) {
 		var wg sync.WaitGroup
 		for who := range 5 {
 			wg.Go(func() {
-				take(t, ctx, l)
+				take(ctx, t, l)
 				mu.Lock()
 				turns = append(turns, turn{who, time.Since(start)})
 				mu.Unlock()
@@ -109,9 +109,9 @@ func TestWaiterBehindOthersIsRefusedWhenItsTurnIsTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := limiterOf(t, Window{"m", 1, 10 * time.Second})
-		take(t, t.Context(), l)
+		take(t.Context(), t, l)
 		done := make(chan struct{})
-		go func() { defer close(done); take(t, t.Context(), l) }()
+		go func() { defer close(done); take(t.Context(), t, l) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()
@@ -151,13 +151,13 @@ func TestInteractiveOvertakesBulkInTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := limiterOf(t, Window{"m", 1, time.Minute})
-		take(t, t.Context(), l)
+		take(t.Context(), t, l)
 		var mu sync.Mutex
 		var order []string
 		var wg sync.WaitGroup
 		start := func(name string, p Priority) {
 			wg.Go(func() {
-				take(t, WithPriority(t.Context(), p), l)
+				take(WithPriority(t.Context(), p), t, l)
 				mu.Lock()
 				order = append(order, name)
 				mu.Unlock()
@@ -176,7 +176,7 @@ func TestCanceledWaiterPassesItsTurnOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := limiterOf(t, Window{"m", 1, time.Minute})
-		take(t, t.Context(), l)
+		take(t.Context(), t, l)
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var wg sync.WaitGroup
@@ -187,7 +187,7 @@ func TestCanceledWaiterPassesItsTurnOn(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		wg.Go(func() {
-			take(t, t.Context(), l)
+			take(t.Context(), t, l)
 			require.Equal(t, time.Minute+boundary, time.Since(start))
 		})
 		synctest.Wait()
@@ -204,7 +204,7 @@ func TestReleaseFreesTheSlotAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		done := make(chan time.Duration)
 		start := time.Now()
-		go func() { take(t, t.Context(), l); done <- time.Since(start) }()
+		go func() { take(t.Context(), t, l); done <- time.Since(start) }()
 		time.Sleep(3 * time.Second)
 		r.Release(t.Context())
 		r.Release(t.Context())
@@ -233,7 +233,7 @@ func TestRefusalShutsTheWindowThatCanHaveRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limiterOf(t, minute, hour)
 				for range tc.taken {
-					take(t, t.Context(), l)
+					take(t.Context(), t, l)
 				}
 				time.Sleep(2 * time.Minute)
 				r, err := l.Acquire(t.Context(), BucketQueries)
@@ -248,7 +248,7 @@ func TestRefusalShutsTheWindowThatCanHaveRefused(t *testing.T) {
 				}
 				require.Equal(t, StateExhausted, windowOf(t, l, tc.want).State)
 				start := time.Now()
-				take(t, t.Context(), l)
+				take(t.Context(), t, l)
 				require.Equal(t, tc.retryAfter+boundary, time.Since(start))
 			})
 		})
@@ -278,7 +278,7 @@ func TestSnapshot(t *testing.T) {
 		require.Equal(t, "documented", windowOf(t, l, "burst").LimitSource)
 
 		for range 30 { // one every 6 s: ten a minute
-			take(t, t.Context(), l)
+			take(t.Context(), t, l)
 			time.Sleep(6 * time.Second)
 		}
 		w = windowOf(t, l, "h")

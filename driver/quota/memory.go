@@ -21,9 +21,14 @@ func NewMemory() Store {
 	return &memory{start: time.Now(), logs: make(map[string]*windowLog)}
 }
 
-func (m *memory) Name() string   { return "memory" }
+// Name is "memory".
+func (m *memory) Name() string { return "memory" }
+
+// Degraded is false: there is nothing to fall back to.
 func (m *memory) Degraded() bool { return false }
-func (m *memory) Close() error   { return nil }
+
+// Close does nothing.
+func (m *memory) Close() error { return nil }
 
 func (m *memory) log(w Window) *windowLog {
 	l := m.logs[w.Name]
@@ -37,6 +42,7 @@ func (m *memory) log(w Window) *windowLog {
 // now gives the store's clock.
 func (m *memory) now() time.Duration { return time.Since(m.start) }
 
+// Reserve takes a slot in every window or in none.
 func (m *memory) Reserve(_ context.Context, a Ask) (Grant, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -61,6 +67,7 @@ func (m *memory) Reserve(_ context.Context, a Ask) (Grant, error) {
 	return Grant{OK: true, Ticket: Ticket{Windows: a.Windows, ID: int64(at)}}, nil
 }
 
+// Stamp turns a reserved slot into a counted request.
 func (m *memory) Stamp(_ context.Context, t Ticket, age time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,6 +80,7 @@ func (m *memory) Stamp(_ context.Context, t Ticket, age time.Duration) error {
 	return nil
 }
 
+// Release gives a reserved slot back.
 func (m *memory) Release(_ context.Context, t Ticket) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,6 +90,7 @@ func (m *memory) Release(_ context.Context, t Ticket) error {
 	return nil
 }
 
+// Shut closes a window for a while.
 func (m *memory) Shut(_ context.Context, w Window, d time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,6 +99,7 @@ func (m *memory) Shut(_ context.Context, w Window, d time.Duration) error {
 	return nil
 }
 
+// Usage describes the windows.
 func (m *memory) Usage(_ context.Context, windows []Window) ([]Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
