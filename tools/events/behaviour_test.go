@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,9 +103,9 @@ func recent(d *demotest.Demo) []any {
 	var ids []any
 	events := d.PostHog.Store().Snapshot().Events
 	from := demotest.Now().AddDate(0, 0, -3).Truncate(24 * 3600e9)
-	for i := len(events) - 1; i >= 0; i-- {
-		if at := events[i].Timestamp; !at.Before(from) && at.Before(demotest.Now()) {
-			ids = append(ids, events[i].UUID.String())
+	for _, e := range slices.Backward(events) {
+		if at := e.Timestamp; !at.Before(from) && at.Before(demotest.Now()) {
+			ids = append(ids, e.UUID.String())
 		}
 	}
 	return ids

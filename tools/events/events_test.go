@@ -6,4 +6,7 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/tools/toolstest"
 )
 
-func TestRules(t *testing.T) { toolstest.Check(t, Tools()) }
+func TestRules(t *testing.T) {
+	t.Parallel()
+	toolstest.Check(t, Tools())
+}
