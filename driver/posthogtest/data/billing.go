@@ -21,7 +21,7 @@ func (g *generator) seePlans(a *actor, v *visit, chance float64) {
 		return
 	}
 	g.look(v, g.tables.billing)
-	variant, share := "before", 0.20
+	variant, share := "before", 0.22
 	if !v.at.Before(g.w.Stories.PricingStart) {
 		variant = a.variant
 		g.emit(v, "$feature_flag_called",
@@ -29,7 +29,7 @@ func (g *generator) seePlans(a *actor, v *visit, chance float64) {
 			Property{"$current_url", v.last.url}, Property{"$pathname", v.last.path})
 		v.at = v.at.Add(g.between(0.1, 0.5))
 		if variant == VariantTest {
-			share = 0.38
+			share = 0.48
 		}
 	}
 	g.do(v, "pricing_viewed", Property{"location", "app"})

@@ -40,7 +40,7 @@ func (f *fault) properties() []Property {
 func (g *generator) editorFaults(v *visit) {
 	releases := g.w.Stories.Releases
 	switch {
-	case v.version == len(releases)-1 && g.chance(0.16):
+	case v.version == len(releases)-1 && g.chance(0.24):
 		g.throw(v, 0)
 	case v.version < 2 && g.chance(0.03):
 		g.throw(v, 3)

@@ -63,10 +63,10 @@ func newTables() tables {
 		billing: appPage("/billing/plans", "Choose a plan"), signup: appPage("/signup", "Sign up"),
 		channels: []channel{
 			{source: WeakChannel, medium: "paid_social", campaign: "study-hacks", referrer: "https://m.scrollhub.example/", domain: "m.scrollhub.example", weight: 34, started: .90, signed: .84, pays: .05},
-			{source: "google", medium: "cpc", campaign: "brand-search", referrer: "https://www.google.com/", domain: "www.google.com", weight: 17, started: .74, signed: .80, pays: .58},
-			{referrer: "https://www.google.com/", domain: "www.google.com", weight: 18, started: .70, signed: .80, pays: .60},
-			{referrer: "$direct", domain: "$direct", weight: 15, started: .72, signed: .80, pays: .60},
-			{source: "newsletter", medium: "email", campaign: "weekly-digest", referrer: "$direct", domain: "$direct", weight: 8, started: .75, signed: .80, pays: .62},
+			{source: "google", medium: "cpc", campaign: "brand-search", referrer: "https://www.google.com/", domain: "www.google.com", weight: 17, started: .74, signed: .80, pays: .40},
+			{referrer: "https://www.google.com/", domain: "www.google.com", weight: 18, started: .70, signed: .80, pays: .55},
+			{referrer: "$direct", domain: "$direct", weight: 15, started: .72, signed: .80, pays: .55},
+			{source: "newsletter", medium: "email", campaign: "weekly-digest", referrer: "$direct", domain: "$direct", weight: 8, started: .75, signed: .80, pays: .48},
 			{source: StrongChannel, medium: "referral", campaign: "workspace-bundle", referrer: "https://partners.workbench.example/", domain: "partners.workbench.example", weight: 8, started: .86, signed: .86, pays: 1},
 		},
 		devices: []device{
