@@ -103,6 +103,7 @@ func (t Time) resolve(now time.Time, zone *time.Location) (time.Time, bool, erro
 	for _, layout := range []string{
 		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
 		"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05.999999999Z07:00",
+		"2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00",
 	} {
 		if at, err := time.ParseInLocation(layout, t.text, zone); err == nil {
 			return at, false, nil

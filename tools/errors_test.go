@@ -107,9 +107,49 @@ func TestBrokenTagsAreAnErrorResult(t *testing.T) {
 	type in struct {
 		Limit int `json:"limit" jsonschema:"x" min:"low"`
 	}
-	op := tools.Op[in, statusOut]{Name: "get_broken"}
-	_, err := op.Params()
-	require.ErrorContains(t, err, `Limit: min:"low" is not a number`)
-	res := op.Call(t.Context(), nil, nil)
+	res := tools.Op[in, statusOut]{Name: "get_broken"}.Call(t.Context(), nil, nil)
 	require.True(t, res.IsError)
+	require.Contains(t, res.Text, `Limit: min:"low" is not a number`)
+}
+
+// paramsError gives what is wrong with the tags of In.
+func paramsError[In any]() error {
+	_, err := tools.Op[In, statusOut]{}.Params()
+	return err
+}
+
+func TestBrokenTags(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"no json name": paramsError[struct {
+			A int
+		}](),
+		`A: maxlen:"x" is not a count`: paramsError[struct {
+			A string `json:"a" maxlen:"x"`
+		}](),
+		"enum does not fit the type integer": paramsError[struct {
+			A int `json:"a" enum:"1,2"`
+		}](),
+		"min and max do not fit the type string": paramsError[struct {
+			A []string `json:"a" min:"1"`
+		}](),
+		"minlen and maxlen do not fit the type boolean": paramsError[struct {
+			A bool `json:"a" maxlen:"1"`
+		}](),
+		"minitems and maxitems do not fit the type string": paramsError[struct {
+			A string `json:"a" maxitems:"1"`
+		}](),
+		`default: "many" is not JSON`: paramsError[struct {
+			A int `json:"a" default:"many"`
+		}](),
+		`example: "{" is not JSON`: paramsError[struct {
+			A map[string]any `json:"a" example:"{"`
+		}](),
+		"type func() cannot be a parameter": paramsError[struct {
+			A []func() `json:"a"`
+		}](),
+		"arguments must be a struct, not int": paramsError[int](),
+	} {
+		require.ErrorContains(t, err, want)
+	}
 }

@@ -171,6 +171,9 @@ func (p *Param) readTags(tag reflect.StructTag) error {
 			*to = n
 		}
 	}
+	if err := p.fits(); err != nil {
+		return err
+	}
 	var err error
 	if v, ok := tag.Lookup("default"); ok {
 		if p.Default, err = p.literal(v); err != nil {
@@ -181,6 +184,24 @@ func (p *Param) readTags(tag reflect.StructTag) error {
 		if p.Example, err = p.literal(v); err != nil {
 			return fmt.Errorf("example: %w", err)
 		}
+	}
+	return nil
+}
+
+// fits refuses bounds that a type cannot have: they would be published but never
+// checked.
+func (p *Param) fits() error {
+	leaf := p.leaf()
+	number := leaf.Type == Integer || leaf.Type == Number
+	switch {
+	case len(leaf.Enum) > 0 && leaf.Type != String:
+		return fmt.Errorf("enum does not fit the type %s", leaf.Type)
+	case (leaf.Min != nil || leaf.Max != nil) && !number:
+		return fmt.Errorf("min and max do not fit the type %s", leaf.Type)
+	case (leaf.MinLen > 0 || leaf.MaxLen > 0) && leaf.Type != String:
+		return fmt.Errorf("minlen and maxlen do not fit the type %s", leaf.Type)
+	case (p.MinItems > 0 || p.MaxItems > 0) && p.Type != Array:
+		return fmt.Errorf("minitems and maxitems do not fit the type %s", p.Type)
 	}
 	return nil
 }
