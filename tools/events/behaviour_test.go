@@ -57,6 +57,7 @@ func TestGetEvents(t *testing.T) {
 	none := d.OK(t, "get_events", `{"events":["it's \\ nothing"]}`)
 	require.Empty(t, none.Rows)
 	require.NotContains(t, none.Fields, "has_more")
+	require.Contains(t, none.Text, "from 2026-06-29T12:00:00Z to 2026-06-30T12:00:00Z")
 }
 
 func TestGetEventsFindsAPersonByUUIDAndEmail(t *testing.T) {

@@ -5,6 +5,7 @@ package events
 import (
 	"context"
 	"embed"
+	"fmt"
 	"time"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
@@ -34,6 +35,16 @@ type GetEventsIn struct {
 // GetEventsOut is the answer of get_events.
 type GetEventsOut struct {
 	tools.Table
+
+	notice string
+}
+
+// Notices says what to try when there were no events.
+func (o *GetEventsOut) Notices() []string {
+	if o.notice == "" {
+		return nil
+	}
+	return []string{o.notice}
 }
 
 func getEvents() tools.Tool {
@@ -57,6 +68,10 @@ func getEvents() tools.Tool {
 			out := GetEventsOut{Table: tools.NewTable(res.Columns, res.Rows)}
 			out.HasMore, out.CursorAfter, out.Units = res.HasMore, res.CursorAfter, s.units()
 			out.Cursor = res.CursorAfter(len(res.Rows))
+			if len(res.Rows) == 0 && in.Cursor == "" {
+				out.notice = fmt.Sprintf("No such events from %s to %s. Widen after, or check the names with list_objects.",
+					res.After.Format(time.RFC3339), res.Before.Format(time.RFC3339))
+			}
 			return out, nil
 		},
 	}

@@ -61,6 +61,16 @@ func TestGetPersonsFails(t *testing.T) {
 	d.SurvivesFault(t, "/api/projects/*/persons/", "get_persons", `{}`)
 }
 
+func TestGetPersonsByPersonID(t *testing.T) {
+	t.Parallel()
+	d := demotest.Start(t, Tools())
+	id := d.OK(t, "get_persons", `{"limit":1}`).Rows[0][0]
+	a := d.OK(t, "get_persons", fmt.Sprintf(`{"search":%q}`, id))
+	require.Empty(t, a.Rows)
+	require.Contains(t, a.Text, "use query")
+	require.NotContains(t, d.OK(t, "get_persons", `{"search":"nobody like it"}`).Text, "notice")
+}
+
 func TestDistinctID(t *testing.T) {
 	t.Parallel()
 	const browser = "018f2b6e-7c3a-7000-8000-000000000001"

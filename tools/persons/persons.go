@@ -35,6 +35,16 @@ type In struct {
 // Out is the answer of get_persons.
 type Out struct {
 	tools.Table
+
+	notice string
+}
+
+// Notices says where else to look when nobody was found.
+func (o *Out) Notices() []string {
+	if o.notice == "" {
+		return nil
+	}
+	return []string{o.notice}
 }
 
 func getPersons() tools.Tool {
@@ -52,6 +62,9 @@ func getPersons() tools.Tool {
 			}
 			out := Out{Table: table(res.Persons, in.Fields)}
 			out.HasMore, out.Cursor, out.CursorAfter = res.HasMore, res.Cursor, res.CursorAfter
+			if len(res.Persons) == 0 && uuid.Validate(strings.TrimSpace(in.Search)) == nil {
+				out.notice = "PostHog's search does not look at person ids; use query: SELECT properties FROM persons WHERE id = toUUID({id})."
+			}
 			return out, nil
 		},
 	}
