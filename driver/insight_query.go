@@ -18,7 +18,7 @@ func insightQuery(op, sql string, query json.RawMessage) (any, error) {
 	case sql != "" && !isNull(query):
 		return nil, invalid(op, "query", "both sql and query were given", "Give one of them.")
 	case sql != "":
-		if err := checkInsightSQL(op, sql); err != nil {
+		if err := checkInsightSQL(op, "sql", sql); err != nil {
 			return nil, err
 		}
 		return map[string]any{
@@ -36,12 +36,12 @@ func insightQuery(op, sql string, query json.RawMessage) (any, error) {
 	if isWrapper(kind) {
 		inner := nodeKind(query)
 		if inner == "HogQLQuery" {
-			return node, nil
+			return node, checkInsightSQL(op, "query", innerSQL(node))
 		}
 		return node, checkNodeKind(op, inner)
 	}
 	if kind == "HogQLQuery" {
-		return map[string]any{"kind": "DataVisualizationNode", "source": node}, nil
+		return map[string]any{"kind": "DataVisualizationNode", "source": node}, checkInsightSQL(op, "query", innerSQL(node))
 	}
 	if err := checkNodeKind(op, kind); err != nil {
 		return nil, err
@@ -67,13 +67,25 @@ func checkNodeKind(op, kind string) error {
 	return invalid(op, "query.kind", fmt.Sprintf("query kind %.60q", kind), "Use "+strings.Join(insightKinds(), ", ")+", or HogQL in sql.")
 }
 
+// innerSQL gives the statement of a node, below its wrappers.
+func innerSQL(node map[string]any) string {
+	for range 3 {
+		source, ok := node["source"].(map[string]any)
+		if !ok {
+			break
+		}
+		node = source
+	}
+	sql, _ := node["query"].(string)
+	return sql
+}
+
 // checkInsightSQL refuses what can be seen to be no single readable statement,
 // because PostHog stores a broken insight without a word.
-func checkInsightSQL(op, sql string) error {
+func checkInsightSQL(op, attr, sql string) error {
 	_, err := hogql.Parse(sql)
-	var syntax *hogql.SyntaxError
-	if errors.As(err, &syntax) {
-		return invalid(op, "sql", "the statement does not parse: "+cleanText(syntax.Error(), maxDetail), "Correct it and try it with query first.")
+	if syntax, ok := errors.AsType[*hogql.SyntaxError](err); ok {
+		return invalid(op, attr, "the statement does not parse: "+cleanText(syntax.Error(), maxDetail), "Correct it and try it with query first.")
 	}
 	return nil
 }
