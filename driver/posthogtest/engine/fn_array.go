@@ -45,7 +45,7 @@ func addArrayPlain(t table) {
 		}
 		rt := mk(kFloat64)
 		if et.k != kFloat64 {
-			rt = mk(kInt64)
+			rt = intType(true, nextBits(et.bits()))
 		}
 		return arrayOf(rt), func(a []any) any {
 			l := list(a[0])

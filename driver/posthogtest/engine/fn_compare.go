@@ -15,11 +15,13 @@ func addCompareFunctions(t table) {
 		if err := checkArguments("not", "b", args); err != nil {
 			return nil, err
 		}
-		rt := mk(kUInt8)
-		if args[0].t.null {
+		rt, a := mk(kUInt8), args[0]
+		if a.t.k == kNothing {
+			return a, nil
+		}
+		if a.t.null {
 			rt = nullable(rt)
 		}
-		a := args[0]
 		return &expr{t: rt, eval: func(f *frame) any {
 			v := a.eval(f)
 			if v == nil {
@@ -90,13 +92,6 @@ func extreme(better func(c int) bool) builder {
 		t, list, err := common("least or greatest", args)
 		if err != nil {
 			return nil, err
-		}
-		allNull := true
-		for _, a := range args {
-			allNull = allNull && a.t.null
-		}
-		if !allNull {
-			t = notNull(t)
 		}
 		return &expr{t: t, eval: func(f *frame) any {
 			var best any

@@ -207,17 +207,8 @@ func buildToDate(s *scope, args []*expr) (*expr, error) {
 // textDate is toDateOrNull.
 func textDate(e *expr) *expr {
 	return &expr{t: nullable(mk(kDate)), eval: func(f *frame) any {
-		v, ok := e.eval(f).(string)
-		if !ok {
-			return nil
-		}
-		if d, rest, ok := parseDay(v); ok {
-			if rest == "" {
-				return d
-			}
-			if _, ok := parseClock(strings.TrimLeft(rest[1:], " ")); ok && (rest[0] == ' ' || rest[0] == 'T') {
-				return d
-			}
+		if v, ok := e.eval(f).(string); ok {
+			return parseDate(v)
 		}
 		return nil
 	}}

@@ -37,8 +37,9 @@ func startOf(t time.Time, unit string, count int64, weekStart time.Weekday) time
 	case "week":
 		back := (int(t.Weekday()) - int(weekStart) + 7) % 7
 		if n > 1 {
-			week := (int(dateOf(t)) - back + 3) / 7 // the first Monday is day -3
-			return date((week-week%n)*7 - 3).time(loc)
+			const monday = 4 // 1970-01-05
+			days := int(dateOf(t)) - monday
+			return date(monday + days - days%(7*n)).time(loc)
 		}
 		return time.Date(y, m, d-back, 0, 0, 0, 0, loc)
 	case "month":
@@ -242,12 +243,6 @@ func (s *scope) dateCall(name string, n *hogql.Call) (*expr, error) {
 			return s.moved(args[0], args[1], args[1].t.unit, sign)
 		case len(args) == 2 && args[0].t.k == kInterval:
 			return s.moved(args[1], args[0], args[0].t.unit, sign)
-		case len(args) == 3:
-			unit, err := constantUnit(name, args[0])
-			if err != nil {
-				return nil, err
-			}
-			return s.moved(args[2], args[1], unit, sign)
 		}
 		return nil, queryError(codeArgumentCount, "Number of arguments for function %s doesn't match: passed %d", name, len(args))
 	}

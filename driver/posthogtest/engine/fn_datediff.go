@@ -152,7 +152,7 @@ func buildDateTrunc(c *callInfo) (*typ, impl, error) {
 		case kDateTime:
 			rt = dateTime(loc)
 		default:
-			rt = dateTime(loc)
+			rt = dateTime(nil)
 		}
 	case from.k == kDateTime64 || from.k == kDate32:
 		rt = mk(kDate32)

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -137,13 +139,11 @@ func addDateParts(t table) {
 		if err != nil {
 			return nil, nil, err
 		}
-		layout := map[string]string{
-			"year": "2006", "month": "January", "day": "2", "weekday": "Monday", "hour": "15", "minute": "4", "second": "5", "dayofyear": "__2",
-		}[unit]
-		if layout == "" {
+		name := datePartName(unit)
+		if name == nil {
 			return nil, nil, queryError(codeBadArguments, "%q is not a date part that dateName names", unit)
 		}
-		return mk(kString), func(a []any) any { return trimSpaces(local(a[1], loc).Format(clock24(layout, local(a[1], loc)))) }, nil
+		return mk(kString), func(a []any) any { return name(local(a[1], loc)) }, nil
 	})
 	t.add("monthName", "d", func(c *callInfo) (*typ, impl, error) {
 		loc := zone(c.t[0].tz, c.loc)
@@ -158,6 +158,30 @@ func addDateParts(t table) {
 			return int64(d) + 40587
 		}, nil
 	})
+}
+
+func datePartName(unit string) func(t time.Time) string {
+	switch strings.ToLower(unit) {
+	case "year":
+		return func(t time.Time) string { return strconv.Itoa(t.Year()) }
+	case "quarter":
+		return func(t time.Time) string { return strconv.Itoa((int(t.Month())-1)/3 + 1) }
+	case "month":
+		return func(t time.Time) string { return t.Month().String() }
+	case "day":
+		return func(t time.Time) string { return strconv.Itoa(t.Day()) }
+	case "dayofyear":
+		return func(t time.Time) string { return strconv.Itoa(t.YearDay()) }
+	case "weekday":
+		return func(t time.Time) string { return t.Weekday().String() }
+	case "hour":
+		return func(t time.Time) string { return strconv.Itoa(t.Hour()) }
+	case "minute":
+		return func(t time.Time) string { return strconv.Itoa(t.Minute()) }
+	case "second":
+		return func(t time.Time) string { return strconv.Itoa(t.Second()) }
+	}
+	return nil
 }
 
 func ymd(t time.Time) int { return t.Year()*10_000 + int(t.Month())*100 + t.Day() }

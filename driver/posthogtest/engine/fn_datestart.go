@@ -152,14 +152,7 @@ func addUnitFunctions(t table) {
 			if len(args) == 2 && args[1].t.k == kInterval {
 				return s.moved(args[0], args[1], args[1].t.unit, sign)
 			}
-			if len(args) != 3 {
-				return nil, queryError(codeArgumentCount, "Number of arguments for function %s doesn't match: passed %d", name, len(args))
-			}
-			unit, err := constantUnit(name, args[0])
-			if err != nil {
-				return nil, err
-			}
-			return s.moved(args[2], args[1], unit, sign)
+			return nil, queryError(codeArgumentCount, "Function %s takes a time and an interval, got %d arguments", name, len(args))
 		}
 	}
 }

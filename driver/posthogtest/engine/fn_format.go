@@ -6,17 +6,6 @@ import (
 	"time"
 )
 
-func trimSpaces(s string) string { return strings.TrimSpace(s) }
-
-// clock24 replaces what Go's layouts cannot say: an hour without a leading
-// zero on the 24-hour clock.
-func clock24(layout string, t time.Time) string {
-	if layout == "15" {
-		return fmt.Sprint(t.Hour())
-	}
-	return layout
-}
-
 func addFormatFunctions(t table) {
 	for _, name := range []string{"formatDateTime", "to_char"} {
 		t.add(name, "ds?s", func(c *callInfo) (*typ, impl, error) {
@@ -104,7 +93,7 @@ func directive(t time.Time, c byte, micros bool, scale int) string {
 	case 'd':
 		return t.Format("02")
 	case 'e':
-		return fmt.Sprintf("%2d", t.Day())
+		return fmt.Sprint(t.Day())
 	case 'j':
 		return fmt.Sprintf("%03d", t.YearDay())
 	case 'H', 'k':

@@ -20,18 +20,21 @@ var jsonFunctions = sync.OnceValue(func() map[string]jsonBuilder {
 	t["JSONHas"] = jsonCall(mk(kUInt8), uint64(0), func(any) any { return uint64(1) })
 	t["JSONLength"] = jsonCall(mk(kUInt64), uint64(0), jsonLength)
 	t["JSONExtractString"] = jsonCall(str, "", func(v any) any {
-		if s, ok := v.(string); ok {
-			return s
+		switch v := v.(type) {
+		case nil:
+			return ""
+		case string:
+			return v
+		case json.Number:
+			f, _ := v.Float64()
+			return formatFloat(f)
 		}
-		return ""
+		return rawJSON(v)
 	})
 	t["JSONExtractInt"] = jsonCall(mk(kInt64), int64(0), func(v any) any { return jsonInt(v, mk(kInt64)) })
 	t["JSONExtractUInt"] = jsonCall(mk(kUInt64), uint64(0), func(v any) any { return jsonInt(v, mk(kUInt64)) })
 	t["JSONExtractFloat"] = jsonCall(mk(kFloat64), float64(0), func(v any) any {
-		switch v := v.(type) {
-		case bool:
-			return toFloat(v, 0)
-		case string:
+		if v, ok := v.(string); ok {
 			if f, ok := parseFloat(v).(float64); ok {
 				return f
 			}
@@ -39,15 +42,15 @@ var jsonFunctions = sync.OnceValue(func() map[string]jsonBuilder {
 		f, _ := jsonNumber(v)
 		return f
 	})
-	t["JSONExtractBool"] = jsonCall(mk(kBool), false, func(v any) any {
+	t["JSONExtractBool"] = jsonCall(mk(kUInt8), uint64(0), func(v any) any {
 		if f, ok := jsonNumber(v); ok {
-			return f != 0
+			return truth(f != 0)
 		}
 		b, _ := v.(bool)
-		return b
+		return truth(b)
 	})
 	t["JSONExtractRaw"] = jsonCall(str, "", func(v any) any { return rawJSON(v) })
-	t["JSONType"] = jsonCall(str, "Null", jsonType)
+	t["JSONType"] = jsonCall(&typ{k: kString, label: "Enum8('Null' = 0, 'String' = 34, 'Array' = 91, 'Bool' = 98, 'Double' = 100, 'Int64' = 105, 'UInt64' = 117, 'Object' = 123)"}, "Null", jsonType)
 	t["JSONExtractArrayRaw"] = jsonCall(arrayOf(str), []any{}, func(v any) any {
 		out := []any{}
 		l, _ := v.([]any)
@@ -217,23 +220,25 @@ func jsonLength(v any) any {
 
 func jsonInt(v any, t *typ) any {
 	switch x := v.(type) {
-	case bool:
-		return ofType(whole(x), t)
 	case string:
 		if n := castText(x, t, nil); n != nil {
 			return n
 		}
-		return zeroOf(t)
+		f, ok := parseFloat(x).(float64)
+		if !ok {
+			return zeroOf(t)
+		}
+		return jsonInt(f, t)
 	case json.Number:
 		if n := castText(string(x), t, nil); n != nil {
 			return n
 		}
 	}
 	f, ok := jsonNumber(v)
-	if !ok || f != math.Trunc(f) || math.Abs(f) >= 1<<63 || t.isUnsigned() && f < 0 {
+	if !ok || math.IsNaN(f) || math.Abs(f) >= 1<<63 || t.isUnsigned() && f < 0 {
 		return zeroOf(t)
 	}
-	return ofType(int64(f), t)
+	return ofType(int64(f), t) // the fraction is cut
 }
 
 func jsonType(v any) any {

@@ -116,7 +116,7 @@ func addArithmetic(t table) {
 	})
 	for _, name := range []string{"gcd", "lcm"} {
 		t.add(name, "ii", func(c *callInfo) (*typ, impl, error) {
-			rt := intType(c.t[0].isSigned() || c.t[1].isSigned(), max(c.t[0].bits(), c.t[1].bits()))
+			rt := intType(c.t[0].isSigned() || c.t[1].isSigned(), nextBits(max(c.t[0].bits(), c.t[1].bits())))
 			return rt, func(a []any) any {
 				x, y := whole(a[0]), whole(a[1])
 				if x == 0 || y == 0 {
@@ -289,12 +289,17 @@ func addRounding(t table) {
 	rounding("trunc", math.Trunc)
 	t.alias("ceiling", "ceil")
 	t.alias("truncate", "trunc")
-	t.simple("roundToExp2", "i", mk(kUInt64), func(a []any) any {
-		n := uint64(max(whole(a[0]), 0)) //nolint:gosec // not negative
-		if n == 0 {
-			return n
+	t.add("roundToExp2", "i", func(c *callInfo) (*typ, impl, error) {
+		if c.t[0].isSigned() {
+			return nil, nil, notSupported("roundToExp2 of signed numbers")
 		}
-		return uint64(1) << (63 - bits.LeadingZeros64(n))
+		return c.t[0], func(a []any) any {
+			n, _ := normal(a[0]).(uint64)
+			if n == 0 {
+				return n
+			}
+			return uint64(1) << (63 - bits.LeadingZeros64(n))
+		}, nil
 	})
 }
 

@@ -17,7 +17,6 @@ func addURLFunctions(t table) {
 		"queryString":            func(u string) string { _, q, _ := urlParts(u); return q },
 		"fragment":               func(u string) string { _, _, f := urlParts(u); return f },
 		"queryStringAndFragment": queryAndFragment,
-		"netloc":                 urlNetloc,
 		"cutQueryString":         func(u string) string { return cutAround(u, '?', "#") },
 		"cutFragment":            func(u string) string { b, _, _ := strings.Cut(u, "#"); return b },
 		"cutQueryStringAndFragment": func(u string) string {

@@ -13,41 +13,61 @@ type clock struct {
 	zoned  bool
 }
 
-// parseClock reads hh:mm[:ss[.fraction]][Z|+hh:mm|+hhmm].
+// number2 reads one or two digits.
+func number2(s string) (n int, rest string, ok bool) {
+	i := 0
+	for i < len(s) && i < 2 && s[i] >= '0' && s[i] <= '9' {
+		n = n*10 + int(s[i]-'0')
+		i++
+	}
+	return n, s[i:], i > 0
+}
+
+// parseClock reads h[:m[:s[.fraction]]] [AM|PM] [zone]. Parts beyond their
+// range carry over, as ClickHouse lets them.
 func parseClock(s string) (clock, bool) {
 	var c clock
-	if len(s) < 5 || !digits(s[:2]) || s[2] != ':' || !digits(s[3:5]) {
-		return c, false
-	}
-	h, _ := strconv.Atoi(s[:2])
-	m, _ := strconv.Atoi(s[3:5])
-	if h > 23 || m > 59 {
-		return c, false
-	}
-	c.micros = int64(h*3600+m*60) * microsPerSecond
-	s = s[5:]
-	if len(s) >= 3 && s[0] == ':' && digits(s[1:3]) {
-		sec, _ := strconv.Atoi(s[1:3])
-		if sec > 59 {
+	parts := [3]int{}
+	rest := s
+	for i := range parts {
+		if i > 0 {
+			if !strings.HasPrefix(rest, ":") {
+				break
+			}
+			rest = rest[1:]
+		}
+		var ok bool
+		if parts[i], rest, ok = number2(rest); !ok {
 			return c, false
 		}
-		c.micros += int64(sec) * microsPerSecond
-		s = s[3:]
-		if strings.HasPrefix(s, ".") {
-			n := 1
-			for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-				n++
-			}
-			if n == 1 {
-				return c, false
-			}
-			frac := (s[1:n] + "000000")[:6]
-			us, _ := strconv.Atoi(frac)
-			c.micros += int64(us)
-			s = s[n:]
+	}
+	if strings.HasPrefix(rest, ".") {
+		n := 1
+		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+			n++
+		}
+		if n == 1 {
+			return c, false
+		}
+		us, _ := strconv.Atoi((rest[1:n] + "000000")[:6])
+		c.micros = int64(us)
+		rest = rest[n:]
+	}
+	rest = strings.TrimLeft(rest, " ")
+	if len(rest) >= 2 {
+		half := strings.ToUpper(rest[:2])
+		if half == "AM" && parts[0] == 12 {
+			parts[0] = 0
+		}
+		if half == "PM" && parts[0] < 12 {
+			parts[0] += 12
+		}
+		if half == "AM" || half == "PM" {
+			rest = strings.TrimLeft(rest[2:], " ")
 		}
 	}
-	return c.withZone(strings.TrimLeft(s, " "))
+	c.micros += int64(parts[0]*3600+parts[1]*60+parts[2]) * microsPerSecond
+	return c.withZone(rest)
 }
 
 func (c clock) withZone(s string) (clock, bool) {
@@ -77,52 +97,99 @@ func (c clock) withZone(s string) (clock, bool) {
 	return c, false
 }
 
-// parseDay reads YYYY-MM-DD (also with / or . between) and returns the rest.
-func parseDay(s string) (d date, rest string, ok bool) {
-	if len(s) < 10 || !digits(s[:4]) || !digits(s[5:7]) || !digits(s[8:10]) || s[4] != s[7] {
+// looseDay reads year, month and day, with one or two digits for the latter
+// and -, / or . between, or YYYYMMDD.
+func looseDay(s string) (y, m, d int, rest string, ok bool) {
+	if len(s) < 6 || !digits(s[:4]) {
+		return 0, 0, 0, s, false
+	}
+	y, _ = strconv.Atoi(s[:4])
+	if len(s) >= 8 && digits(s[4:8]) {
+		m, _ = strconv.Atoi(s[4:6])
+		d, _ = strconv.Atoi(s[6:8])
+		return y, m, d, s[8:], true
+	}
+	sep := s[4]
+	if sep != '-' && sep != '/' && sep != '.' {
+		return 0, 0, 0, s, false
+	}
+	m, rest, ok = number2(s[5:])
+	if !ok || rest == "" || rest[0] != sep {
+		return 0, 0, 0, s, false
+	}
+	d, rest, ok = number2(rest[1:])
+	return y, m, d, rest, ok
+}
+
+// validDay is a real day of the calendar.
+func validDay(y, m, d int) (date, bool) {
+	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	return dateOf(t), int(t.Month()) == m && t.Day() == d && y >= 1900 && y < 2300
+}
+
+// parseDay reads a day of the calendar and returns what follows it.
+func parseDay(s string) (date, string, bool) {
+	y, m, d, rest, ok := looseDay(s)
+	if !ok {
 		return 0, s, false
 	}
-	switch s[4] {
-	case '-', '/', '.':
-	default:
-		return 0, s, false
+	day, ok := validDay(y, m, d)
+	return day, rest, ok
+}
+
+// lastDate is the end of ClickHouse's Date, 2149-06-06.
+const lastDate = date(65535)
+
+// parseDate is toDateOrNull: a day, alone or with hh:mm:ss. February 30 is
+// March 2, and a day or month that cannot be is 1970-01-01.
+func parseDate(s string) any {
+	y, m, d, rest, ok := looseDay(s)
+	if !ok {
+		return nil
 	}
-	y, _ := strconv.Atoi(s[:4])
-	m, _ := strconv.Atoi(s[5:7])
-	day, _ := strconv.Atoi(s[8:10])
-	t := time.Date(y, time.Month(m), day, 0, 0, 0, 0, time.UTC)
-	if int(t.Month()) != m || t.Day() != day || y < 1900 {
-		return 0, s, false
+	if rest != "" {
+		if len(rest) != 9 || rest[0] != ' ' && rest[0] != 'T' || rest[3] != ':' || rest[6] != ':' {
+			return nil
+		}
+		if _, ok := parseClock(rest[1:]); !ok || len(s) != 19 {
+			return nil
+		}
 	}
-	return dateOf(t), s[10:], true
+	if m < 1 || m > 12 || d < 1 || d > 31 {
+		return date(0)
+	}
+	return min(max(dateOf(time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)), 0), lastDate)
 }
 
 // parseInstant reads a moment as parseDateTime64BestEffort does, in loc where
-// the text names no zone: ISO 8601 with T or a space, a date alone, a Unix
-// time of 10 or 13 digits, or one of a few written forms.
+// the text names no zone: ISO 8601 with T or a space, a date alone, day first
+// with slashes, a Unix time of 10 or 13 digits, or a few written forms. Text
+// of another kind is no moment.
 func parseInstant(s string, loc *time.Location) (instant, bool) {
 	s = strings.TrimSpace(s)
 	if digits(s) {
-		return parseUnix(s)
+		return parseUnix(s, loc)
 	}
 	if whole, frac, ok := strings.Cut(s, "."); ok && len(whole) == 10 && digits(whole) && digits(frac) {
 		us, _ := strconv.Atoi((frac + "000000")[:6])
-		i, ok := parseUnix(whole)
+		i, ok := parseUnix(whole, loc)
 		return i + instant(us), ok
 	}
-	d, rest, ok := parseDay(s)
-	if !ok {
-		return parseWritten(s, loc)
-	}
-	if rest == "" {
-		return instantOf(d.time(loc)), true
-	}
-	if rest[0] != 'T' && rest[0] != ' ' {
-		return 0, false
-	}
-	c, ok := parseClock(strings.TrimLeft(rest[1:], " "))
+	d, rest, ok := bestEffortDay(s)
 	if !ok {
 		return 0, false
+	}
+	var c clock
+	if rest != "" {
+		switch {
+		case rest[0] == 'T' || rest[0] == ' ' || rest[0] == ',':
+			c, ok = parseClock(strings.TrimLeft(rest[1:], " "))
+		default:
+			c, ok = c.withZone(rest)
+		}
+		if !ok {
+			return 0, false
+		}
 	}
 	if c.zoned {
 		return instant(int64(d)*86400*microsPerSecond + c.micros - int64(c.offset)*microsPerSecond), true
@@ -132,41 +199,67 @@ func parseInstant(s string, loc *time.Location) (instant, bool) {
 	return instantOf(t), true
 }
 
-func parseUnix(s string) (instant, bool) {
+// bestEffortDay reads the date at the start of s.
+func bestEffortDay(s string) (date, string, bool) {
+	if d, rest, ok := parseDay(s); ok {
+		return d, rest, true
+	}
+	if len(s) == 7 && s[4] == '-' && digits(s[:4]) && digits(s[5:]) { // YYYY-MM
+		return parseDay(s + "-01")
+	}
+	if d, rest, ok := number2(s); ok && strings.HasPrefix(rest, "/") {
+		if m, rest, ok := number2(rest[1:]); ok && len(rest) >= 5 && rest[0] == '/' && digits(rest[1:5]) {
+			y, _ := strconv.Atoi(rest[1:5])
+			day, ok := validDay(y, m, d)
+			return day, rest[5:], ok
+		}
+		return 0, s, false
+	}
+	return writtenDay(s)
+}
+
+// writtenDay reads dates with month names: Jan 2 2026, 2 January 2026.
+func writtenDay(s string) (date, string, bool) {
+	if day, rest, ok := strings.Cut(s, ", "); ok && len(day) == 3 {
+		s = rest // the name of a weekday
+	}
+	words := strings.SplitN(s, " ", 4)
+	if len(words) < 3 {
+		return 0, s, false
+	}
+	rest := ""
+	if len(words) == 4 {
+		rest = " " + words[3]
+	}
+	text := strings.TrimSuffix(words[0], ",") + " " + strings.TrimSuffix(words[1], ",") + " " + strings.TrimSuffix(words[2], ",")
+	for _, layout := range []string{"Jan 2 2006", "January 2 2006", "2 Jan 2006", "2 January 2006"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return dateOf(t), rest, true
+		}
+	}
+	return 0, s, false
+}
+
+func parseUnix(s string, loc *time.Location) (instant, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		return 0, false
 	}
+	layout := ""
 	switch len(s) {
 	case 9, 10:
 		return instant(n * microsPerSecond), true
 	case 12, 13:
 		return instant(n * 1000), true
-	}
-	switch len(s) {
-	case 8: // YYYYMMDD
-		t, err := time.ParseInLocation("20060102", s, time.UTC)
-		return instantOf(t), err == nil
-	case 14: // YYYYMMDDhhmmss
-		t, err := time.ParseInLocation("20060102150405", s, time.UTC)
-		return instantOf(t), err == nil
 	case 4:
-		t, err := time.ParseInLocation("2006", s, time.UTC)
-		return instantOf(t), err == nil
+		layout = "2006"
+	case 8:
+		layout = "20060102"
+	case 14:
+		layout = "20060102150405"
+	default:
+		return 0, false
 	}
-	return 0, false
-}
-
-// parseWritten reads dates with month names.
-func parseWritten(s string, loc *time.Location) (instant, bool) {
-	for _, layout := range []string{
-		"Jan 2, 2006", "January 2, 2006", "2 Jan 2006", "2 January 2006",
-		"Jan 2, 2006 15:04:05", "2 Jan 2006 15:04:05", "2 Jan 2006 15:04",
-		"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700",
-	} {
-		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
-			return instantOf(t), true
-		}
-	}
-	return 0, false
+	t, err := time.ParseInLocation(layout, s, loc)
+	return instantOf(t), err == nil
 }

@@ -45,6 +45,7 @@ type typ struct {
 	tz    *time.Location // time zone of a DateTime, nil for the session's
 	scale int            // digits after the point of a DateTime64 or Decimal
 	unit  string         // unit of an Interval: second, minute, ... year
+	label string         // name to print instead, of an Enum read as text
 	json  string         // whose property definitions a JSON column uses: event, person
 }
 
@@ -148,6 +149,9 @@ func (t *typ) bare() string {
 	case kDecimal:
 		return "Decimal(18, " + strconv.Itoa(t.scale) + ")"
 	case kString:
+		if t.label != "" {
+			return t.label
+		}
 		return "String"
 	case kUUID:
 		return "UUID"
