@@ -156,3 +156,9 @@ func requireError(t *testing.T, a *answer, status int, kind, code, detail string
 }
 
 func projectText(s *Server) string { return strconv.FormatInt(s.ProjectID(), 10) }
+
+// Bounds of waiting for background work outside a bubble.
+const (
+	pollFor   = 10 * time.Second
+	pollEvery = 5 * time.Millisecond
+)
