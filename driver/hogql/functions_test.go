@@ -44,7 +44,7 @@ func TestNearestFunctions(t *testing.T) {
 		"uniqe":           "uniq",
 		"datediff":        "dateDiff",
 		"split":           "splitByChar",
-		"JsonExtractStr":  "JSONExtractInt",
+		"JsonExtractStr":  "JSONExtract",
 		"groupArry":       "groupArray",
 		"cuont":           "count",
 		"stddev":          "stddevSamp",

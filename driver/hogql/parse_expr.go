@@ -162,10 +162,11 @@ func (p *parser) endsLimit() bool {
 }
 
 // concatArgs returns the arguments that e brings to a ||: those of a concat,
-// which a chain of || makes one call of, or e itself.
+// which a chain of || makes one call of, or e itself. As in andExprs and orExprs
+// the list is taken over from a node that is then dropped.
 func concatArgs(e Expr) []Expr {
 	if c, ok := e.(*Call); ok && c.Name == "concat" {
-		return c.Args[:len(c.Args):len(c.Args)]
+		return c.Args
 	}
 	return []Expr{e}
 }
@@ -240,14 +241,14 @@ func (p *parser) wordOperator(left Expr, start int, fits func(level) bool) Expr 
 
 func andExprs(e Expr) []Expr {
 	if a, ok := e.(*And); ok {
-		return a.Exprs[:len(a.Exprs):len(a.Exprs)]
+		return a.Exprs
 	}
 	return []Expr{e}
 }
 
 func orExprs(e Expr) []Expr {
 	if o, ok := e.(*Or); ok {
-		return o.Exprs[:len(o.Exprs):len(o.Exprs)]
+		return o.Exprs
 	}
 	return []Expr{e}
 }
