@@ -115,6 +115,44 @@ func TestDecodeTakes(t *testing.T) {
 	}
 }
 
+type paging struct {
+	Limit int `json:"limit,omitempty" jsonschema:"Rows" default:"5"`
+}
+
+// TestDecodeIntoOtherShapes covers what searchIn has not: embedded structs, any
+// JSON, structs in structs, fields that are no parameters.
+func TestDecodeIntoOtherShapes(t *testing.T) {
+	t.Parallel()
+	type in struct {
+		paging
+		Paging  paging          `json:"paging,omitempty" jsonschema:"Nested"`
+		Any     any             `json:"any,omitempty" jsonschema:"Anything"`
+		Raw     json.RawMessage `json:"raw,omitempty" jsonschema:"Anything"`
+		Hidden  string          `json:"-"`
+		private string
+	}
+	var got in
+	op := tools.Op[in, statusOut]{Name: "get_shapes", Run: func(_ context.Context, _ *driver.Client, in in) (statusOut, error) {
+		got = in
+		return statusOut{}, nil
+	}}
+	params, err := op.Params()
+	require.NoError(t, err)
+	require.Len(t, params, 4)
+	res := op.Call(t.Context(), nil, json.RawMessage(`{"paging":{"limit":"7"},"any":{"b":[1,{"c":null}]},"raw":{"n":9007199254740993}}`))
+	require.False(t, res.IsError, res.Text)
+	require.Equal(t, in{
+		paging: paging{Limit: 5}, Paging: paging{Limit: 7},
+		Any: map[string]any{"b": []any{json.Number("1"), map[string]any{"c": nil}}},
+		Raw: json.RawMessage(`{"n":9007199254740993}`),
+	}, got)
+	res = op.Call(t.Context(), nil, json.RawMessage(`{"hidden":"x","private":"y"}`))
+	require.Contains(t, res.Text, "hidden: is unknown")
+
+	none := tools.Op[struct{}, statusOut]{Name: "get_none"}.Call(t.Context(), nil, json.RawMessage(`{"`+strings.Repeat("x", 99)+`":1}`))
+	require.Contains(t, none.Text, strings.Repeat("x", 59)+"…: is unknown; this tool takes no arguments")
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	cases := []struct {

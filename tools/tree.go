@@ -34,9 +34,6 @@ func (o object) get(key string) (any, bool) {
 	return nil, false
 }
 
-// MarshalJSON writes the fields in their order.
-func (o object) MarshalJSON() ([]byte, error) { return appendTree(nil, o), nil }
-
 // parseTree reads one JSON value. It refuses a key given twice, nesting beyond
 // maxDepth and anything after the value.
 func parseTree(raw []byte) (any, error) {

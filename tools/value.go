@@ -25,7 +25,7 @@ func (d *decoder) value(path string, p Param, v any) (any, bool) {
 	case Object:
 		return d.object(path, p, v)
 	default:
-		return v, true
+		return plain(v), true
 	}
 }
 
