@@ -188,11 +188,7 @@ func (c *Client) exchange(parent context.Context, k *call, slot *quota.Reservati
 	}
 	switch {
 	case f != nil && f.kind == faultRate:
-		shut := f.err.RetryAfter
-		if shut > 0 {
-			shut += politeness(shut)
-		}
-		f.err.Window = slot.Refused(ctx, wrote, firstByte, shut)
+		f.err.Window = slot.Refused(ctx, wrote, firstByte, f.err.RetryAfter)
 	case !sent:
 		slot.Release(ctx)
 	default:

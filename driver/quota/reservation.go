@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -50,7 +51,7 @@ func (r *Reservation) Refused(ctx context.Context, wrote, firstByte time.Time, r
 		refusing := r.ticket.Windows[i]
 		window = refusing.Name
 		siblings := append(append([]Window(nil), r.ticket.Windows[:i]...), r.ticket.Windows[i+1:]...)
-		if err := l.store.Shut(ctx, refusing, min(retryAfter, refusing.Per)+boundary); err != nil {
+		if err := l.store.Shut(ctx, refusing, min(retryAfter, refusing.Per)+spread(retryAfter)); err != nil {
 			return err
 		}
 		if err := l.store.Release(ctx, Ticket{Windows: []Window{refusing}, ID: r.ticket.ID}); err != nil {
@@ -59,6 +60,13 @@ func (r *Reservation) Refused(ctx context.Context, wrote, firstByte time.Time, r
 		return l.store.Stamp(ctx, Ticket{Windows: siblings, ID: r.ticket.ID}, age)
 	})
 	return window
+}
+
+// spread is a small positive jitter on the time that PostHog names, which is
+// the very moment at which every refused process comes back: at least 50 ms,
+// up to a tenth of it and never above two seconds.
+func spread(retryAfter time.Duration) time.Duration {
+	return 50*time.Millisecond + rand.N(min(retryAfter/10, 2*time.Second)+1)
 }
 
 // end runs f once, even when the call's context has ended: a slot that is not
