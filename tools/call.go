@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 
@@ -57,11 +58,15 @@ func withExample(spec Spec, err error) error {
 	return err
 }
 
-// panicked logs where it happened, without the arguments or the panic's text,
-// which may quote them, and answers as for any other failure.
+// panicked logs what happened where, without the arguments and without a text
+// that may quote them, and answers as for any other failure.
 func panicked(ctx context.Context, spec Spec, p any) *Result {
+	what := fmt.Sprintf("%T", p)
+	if fault, ok := p.(runtime.Error); ok {
+		what = fault.Error() // Go's own words: types and indices
+	}
 	envOf(ctx).logger.ErrorContext(ctx, "tool panicked", slog.String("tool", spec.Name),
-		slog.String("panic_type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
 	return failed(ctx, spec, nil, &driver.Error{
 		Op: spec.Name, Kind: driver.KindUpstream,
 		Detail: "the tool failed inside this server",

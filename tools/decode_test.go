@@ -125,11 +125,10 @@ func TestDecodeIntoOtherShapes(t *testing.T) {
 	t.Parallel()
 	type in struct {
 		paging
-		Paging  paging          `json:"paging,omitempty" jsonschema:"Nested"`
-		Any     any             `json:"any,omitempty" jsonschema:"Anything"`
-		Raw     json.RawMessage `json:"raw,omitempty" jsonschema:"Anything"`
-		Hidden  string          `json:"-"`
-		private string
+		Paging paging          `json:"paging,omitzero" jsonschema:"Nested"`
+		Any    any             `json:"any,omitempty" jsonschema:"Anything"`
+		Raw    json.RawMessage `json:"raw,omitempty" jsonschema:"Anything"`
+		Hidden string          `json:"-"`
 	}
 	var got in
 	op := tools.Op[in, statusOut]{Name: "get_shapes", Run: func(_ context.Context, _ *driver.Client, in in) (statusOut, error) {
@@ -146,7 +145,7 @@ func TestDecodeIntoOtherShapes(t *testing.T) {
 		Any: map[string]any{"b": []any{json.Number("1"), map[string]any{"c": nil}}},
 		Raw: json.RawMessage(`{"n":9007199254740993}`),
 	}, got)
-	res = op.Call(t.Context(), nil, json.RawMessage(`{"hidden":"x","private":"y"}`))
+	res = op.Call(t.Context(), nil, json.RawMessage(`{"hidden":"x"}`))
 	require.Contains(t, res.Text, "hidden: is unknown")
 
 	none := tools.Op[struct{}, statusOut]{Name: "get_none"}.Call(t.Context(), nil, json.RawMessage(`{"`+strings.Repeat("x", 99)+`":1}`))

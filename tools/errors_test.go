@@ -89,8 +89,14 @@ func TestPanicIsAnErrorResult(t *testing.T) {
 	var logs bytes.Buffer
 	op := answering(statusOut{})
 	op.Run = func(context.Context, *driver.Client, struct{}) (statusOut, error) { panic("secret phx_0123456789") }
+	crash := answering(statusOut{})
+	crash.Name = "get_crash"
+	crash.Run = func(context.Context, *driver.Client, struct{}) (statusOut, error) {
+		var none *statusOut
+		return *none, nil
+	}
 	reg, err := tools.New(tools.Config{
-		Sets: []tools.Set{{Tools: []tools.Tool{op}}}, Logger: slog.New(slog.NewJSONHandler(&logs, nil)),
+		Sets: []tools.Set{{Tools: []tools.Tool{op, crash}}}, Logger: slog.New(slog.NewJSONHandler(&logs, nil)),
 	})
 	require.NoError(t, err)
 	res := reg.Call(t.Context(), nil, "get_answer", json.RawMessage(`{}`))
@@ -100,6 +106,8 @@ func TestPanicIsAnErrorResult(t *testing.T) {
 	require.NotContains(t, res.Text+logs.String(), "phx_0123456789")
 	require.Contains(t, logs.String(), `"tool":"get_answer"`)
 	require.Contains(t, logs.String(), "errors_test.go", "the log says where")
+	require.True(t, reg.Call(t.Context(), nil, "get_crash", nil).IsError)
+	require.Contains(t, logs.String(), "nil pointer dereference")
 }
 
 func TestBrokenTagsAreAnErrorResult(t *testing.T) {
