@@ -176,7 +176,7 @@ func placeholderName(p *Placeholder) string {
 	if f, ok := p.Expr.(*Field); ok {
 		return strings.Join(f.Chain, ".")
 	}
-	w := &printer{}
+	w := &printer{afterNot: -1}
 	w.expr(p.Expr, levelTop)
 	return w.b.String()
 }

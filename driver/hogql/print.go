@@ -10,7 +10,7 @@ import (
 // Two statements that differ in spacing, comments or case of keywords print
 // the same, and what it prints parses to an equal tree.
 func Print(q Query) string {
-	w := &printer{}
+	w := &printer{afterNot: -1}
 	w.query(q)
 	return w.b.String()
 }
@@ -34,7 +34,14 @@ func WithLimit(q Query, n int) Query {
 	return q
 }
 
-type printer struct{ b strings.Builder }
+type printer struct {
+	b strings.Builder
+	// afterNot is the length of what is written when a NOT was the last of it.
+	// No parenthesis may follow there: NOT (x) is a call. Only IS NULL and
+	// IGNORE NULLS let a looser expression stand to the left of a tighter
+	// operator without parentheses, so those are used instead.
+	afterNot int
+}
 
 func (w *printer) write(parts ...string) {
 	for _, s := range parts {

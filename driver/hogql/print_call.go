@@ -172,7 +172,9 @@ func (w *printer) exprCall(c *ExprCall) {
 			least++
 		}
 	case *Call:
-		least++
+		if v.form == callPlain && v.Params == nil && !v.Distinct && v.OrderBy == nil && v.Filter == nil {
+			least++
+		}
 	}
 	w.expr(c.Expr, least)
 	w.parens(func() { w.exprs(c.Args) })

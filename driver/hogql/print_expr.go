@@ -15,11 +15,18 @@ const levelPrimary = levelNegate + 1
 // expr writes an expression, in parentheses if it binds more loosely than
 // least.
 func (w *printer) expr(e Expr, least level) {
-	if levelOf(e) < least {
+	l := levelOf(e)
+	switch c, _ := e.(*CompareOperation); {
+	case l >= least:
+		w.operator(e)
+	case w.b.Len() != w.afterNot:
 		w.parens(func() { w.operator(e) })
-		return
+	case c != nil && c.IsNull:
+		w.operator(e)
+	default:
+		w.operator(e)
+		w.write(" IGNORE NULLS")
 	}
-	w.operator(e)
 }
 
 // levelOf is the level at which e is written.
@@ -83,6 +90,7 @@ func (w *printer) operator(e Expr) {
 		w.chained(v.Exprs, " OR ", levelOr+1)
 	case *Not:
 		w.write("NOT ")
+		w.afterNot = w.b.Len()
 		if l, ok := v.Expr.(*Lambda); ok && len(l.Args) > 0 { // NOT (x) would be a call
 			w.names(l.Args)
 			w.write(" -> ")
@@ -242,7 +250,10 @@ func (w *printer) constant(c *Constant) {
 func (w *printer) tupleAccess(t *TupleAccess) {
 	if c, ok := t.Tuple.(*Constant); ok {
 		switch c.Value.(type) {
-		case int64, *big.Int:
+		case int64:
+			w.constant(c)
+			w.write(".0") // the same number, and the dot behind it is none of it
+		case *big.Int:
 			w.parens(func() { w.constant(c) })
 		default:
 			w.constant(c)
