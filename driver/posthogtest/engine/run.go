@@ -27,6 +27,9 @@ func (p *selectPlan) run() (*relation, error) {
 	s := p.s
 	f := s.newFrame()
 	out := &collector{p: p, f: f}
+	if t := p.tail; len(p.order) > 0 && t.limit >= 0 && !t.ties && p.limitBy == nil && !s.q.Distinct {
+		out.top = t.limit + t.offset
+	}
 	var err error
 	switch {
 	case s.grouped && len(s.wins) > 0:
@@ -223,6 +226,8 @@ type collector struct {
 	rows  []outRow
 	seen  map[string]struct{}
 	early bool // no ORDER BY: stop when LIMIT is reached
+	top   int  // only the first top rows by ORDER BY are wanted; 0: all
+	worst []any
 	err   error
 	buf   []byte
 }
@@ -238,18 +243,15 @@ func (c *collector) add() bool {
 	if c.early && len(c.rows) >= p.tail.limit+p.tail.offset {
 		return false
 	}
-	row := outRow{vals: make([]any, len(p.items), len(p.items)+len(p.order))}
+	row := outRow{vals: make([]any, len(p.items))}
+	if len(p.order) > 0 && !c.sortable(&row) {
+		return f.err == nil
+	}
 	for i := range p.items {
 		row.vals[i] = p.items[i].e.eval(f)
 	}
 	if p.s.q.Distinct && !c.unseen(row.vals) {
 		return f.err == nil
-	}
-	if len(p.order) > 0 {
-		row.keys = row.vals[len(row.vals):cap(row.vals)]
-		for i, e := range p.order {
-			row.keys[i] = e.eval(f)
-		}
 	}
 	if p.limitBy != nil {
 		c.buf = c.buf[:0]
@@ -259,6 +261,9 @@ func (c *collector) add() bool {
 		row.by = string(c.buf)
 	}
 	c.rows = append(c.rows, row)
+	if c.top > 0 && len(c.rows) >= 2*c.top+1000 {
+		c.prune()
+	}
 	if c.err = p.s.r.capRows(len(c.rows), "The query"); c.err != nil {
 		return false
 	}
@@ -266,6 +271,36 @@ func (c *collector) add() bool {
 		return false
 	}
 	return f.err == nil
+}
+
+// sortable evaluates the sort keys; false means that enough rows before this
+// one are known, so that it cannot be in the answer.
+func (c *collector) sortable(row *outRow) bool {
+	row.keys = make([]any, len(c.p.order))
+	for i, e := range c.p.order {
+		row.keys[i] = e.eval(c.f)
+		if i == 0 && c.worst != nil && compareKey(row.keys[0], c.worst[0], c.p.keys[0]) > 0 {
+			return false
+		}
+	}
+	return c.worst == nil || compareRows(row.keys, c.worst, c.p.keys) < 0
+}
+
+// prune keeps the first top rows by ORDER BY.
+func (c *collector) prune() {
+	c.sort()
+	c.rows = slices.Delete(c.rows, c.top, len(c.rows))
+	c.worst = c.rows[c.top-1].keys
+}
+
+func (c *collector) sort() {
+	n := 0
+	slices.SortStableFunc(c.rows, func(a, b outRow) int {
+		if n++; c.err == nil && n&0xffff == 0 {
+			c.err = c.p.s.r.check(0)
+		}
+		return compareRows(a.keys, b.keys, c.p.keys)
+	})
 }
 
 func (c *collector) unseen(vals []any) bool {
@@ -290,25 +325,17 @@ func (c *collector) finish() (*relation, error) {
 		rel.names = append(rel.names, it.name)
 		rel.types = append(rel.types, it.e.t)
 	}
-	rows := c.rows
 	if len(p.order) > 0 {
-		n := 0
-		slices.SortStableFunc(rows, func(a, b outRow) int {
-			n++
-			if c.err == nil && n&0xffff == 0 {
-				c.err = p.s.r.check(0)
-			}
-			return compareRows(a.keys, b.keys, p.keys)
-		})
-		if c.err != nil {
+		if c.sort(); c.err != nil {
 			return nil, c.err
 		}
 	}
+	rows := c.rows
 	if p.limitBy != nil {
 		rows = p.applyLimitBy(rows)
 	}
 	for _, row := range p.tail.cut(rows, func(a, b outRow) bool { return compareRows(a.keys, b.keys, p.keys) == 0 }) {
-		rel.rows = append(rel.rows, row.vals[:len(row.vals):len(row.vals)])
+		rel.rows = append(rel.rows, row.vals)
 	}
 	return rel, nil
 }

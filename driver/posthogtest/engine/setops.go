@@ -109,18 +109,25 @@ func (r *runner) combine(a, b *relation, op string) (*relation, error) {
 		}
 		return out, r.capRows(len(out.rows), op)
 	}
-	right := map[string]struct{}{}
+	// Without DISTINCT each row of the right side answers for one row of the
+	// left.
+	right := map[string]int{}
 	for _, row := range b.rows {
-		right[rowKey(row)] = struct{}{}
+		right[rowKey(row)]++
 	}
+	distinct := strings.HasSuffix(op, "DISTINCT")
 	keep := strings.HasPrefix(op, "INTERSECT")
 	for _, row := range a.rows {
-		if _, in := right[rowKey(row)]; in == keep {
+		key := rowKey(row)
+		in := right[key] > 0
+		if in && !distinct {
+			right[key]--
+		}
+		if in == keep {
 			out.rows = append(out.rows, row)
 		}
 	}
-	switch op {
-	case "INTERSECT DISTINCT", "EXCEPT DISTINCT":
+	if distinct {
 		out.rows = distinctRows(out.rows)
 	}
 	return out, nil
