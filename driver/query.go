@@ -26,6 +26,7 @@ type QueryResult struct {
 	Cached      bool      // PostHog answered from its cache
 	LastRefresh time.Time // when PostHog computed the answer; zero when it does not say
 	TimeZone    string    // of times in the rows
+	Notes       []string  // what PostHog does otherwise than the text of the query suggests
 }
 
 // Query runs one HogQL statement. Before it spends quota it refuses what
@@ -49,11 +50,14 @@ func (c *Client) Query(ctx context.Context, p QueryParams) (QueryResult, error) 
 	}
 	ans, err := c.runHogQL(ctx, op, statement{sql: plan.sql, values: plan.values, name: name, fresh: p.Fresh})
 	if err != nil {
-		return QueryResult{}, err
+		return QueryResult{}, plan.teach(err)
 	}
 	out := QueryResult{
 		Columns: ans.Columns, Types: typeNames(ans.Types), Rows: ans.Results, Limit: plan.limit, OwnLimit: plan.own,
 		Cached: ans.Cached, LastRefresh: deref(ans.LastRefresh), TimeZone: ans.TimeZone,
+	}
+	if plan.info != nil {
+		out.Notes = plan.info.Notes
 	}
 	if len(out.Columns) == 0 && len(out.Rows) > 0 {
 		for i := range out.Rows[0] {

@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
 )
 
 func TestPlanQueryLimits(t *testing.T) {
@@ -39,7 +43,7 @@ func TestPlanQueryLimits(t *testing.T) {
 		}
 		got, err := planQuery("query", sql, values)
 		require.NoError(t, err, sql)
-		got.values = nil
+		got.values, got.info = nil, nil
 		require.Equal(t, want, got, sql)
 	}
 }
@@ -173,4 +177,64 @@ func TestQueryErrorsKeepPostHogsWords(t *testing.T) {
 	require.ErrorIs(t, err, KindInvalid)
 	require.ErrorContains(t, err, "Unable to resolve field: nope")
 	require.Equal(t, 1, s.count())
+}
+
+func TestQueryTeaches(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t,
+		reply(400, problem("validation_error", "invalid_input", "Unsupported function call 'toFloat64(...)'")),
+		reply(504, problem("server_error", "error", "Query has hit the max execution time before completing.")),
+		reply(504, problem("server_error", "error", "Query has hit the max execution time before completing.")),
+	)
+	c := clientFor(t, s.URL)
+	hint := func(sql string) string {
+		_, err := c.Query(t.Context(), QueryParams{SQL: sql})
+		e := &Error{}
+		require.ErrorAs(t, err, &e)
+		return e.Hint
+	}
+	require.Contains(t, hint("SELECT toFloat64(properties.x) FROM events"), "toFloat")
+	require.Contains(t, hint("SELECT count() FROM events"), "all time")
+	require.NotContains(t, hint("SELECT count() FROM events WHERE timestamp > now() - INTERVAL 1 DAY"), "all time")
+}
+
+func TestQueryPassesNotesOn(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, reply(200, numbers(1, "")))
+	res, err := clientFor(t, s.URL).Query(t.Context(), QueryParams{SQL: "SELECT n FROM t UNION ALL SELECT n FROM t LIMIT 5"})
+	require.NoError(t, err)
+	require.Len(t, res.Notes, 1)
+	require.Contains(t, res.Notes[0], "last SELECT only")
+}
+
+// Only the limit of a statement changes, whatever the statement.
+func TestPlanQueryKeepsTheStatement(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("hogql", "testdata", "corpus.jsonl"))
+	require.NoError(t, err)
+	counted := 0
+	for line := range strings.Lines(string(raw)) {
+		var item struct {
+			HogQL string `json:"hogql"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &item))
+		before, err := hogql.Parse(item.HogQL)
+		require.NoError(t, err)
+		for _, suffix := range []string{"", " -- done", "\n;"} {
+			plan, err := planQuery("query", item.HogQL+suffix, nil)
+			require.NoError(t, err, item.HogQL)
+			after, err := hogql.Parse(plan.sql)
+			require.NoError(t, err, plan.sql)
+			want := before
+			if sel, ok := before.(*hogql.SelectQuery); ok && sel.Limit != nil {
+				require.True(t, plan.counted)
+				counted++
+				want = hogql.WithLimit(before, plan.limit+1)
+			} else if !ok {
+				continue
+			}
+			require.Equal(t, hogql.Print(want), hogql.Print(after))
+		}
+	}
+	require.Greater(t, counted, 20)
 }

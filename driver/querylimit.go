@@ -81,7 +81,7 @@ func (p queryPlan) setLimit(op string, set *hogql.SelectSetQuery) (queryPlan, er
 	if whole != nil {
 		n, ok := p.number(whole)
 		if !ok || set.LimitPercent || set.LimitWithTies {
-			return queryPlan{sql: p.sql, values: p.values}, nil
+			return p.unlimited(), nil
 		}
 		limited, err := p.ownLimit(op, whole)
 		if err != nil || !limited.counted {
@@ -102,10 +102,15 @@ func (p queryPlan) setLimit(op string, set *hogql.SelectSetQuery) (queryPlan, er
 	}
 	sql := edited(p.sql, edits)
 	if !everyMemberLimited(sql, len(members)) {
-		return queryPlan{sql: p.sql, values: p.values}, nil
+		return p.unlimited(), nil
 	}
 	p.sql, p.counted, p.unsure = sql, p.limit < maxQueryRows, whole == nil
 	return p, nil
+}
+
+// unlimited is the plan of a statement whose limit is not known.
+func (p queryPlan) unlimited() queryPlan {
+	return queryPlan{sql: p.sql, values: p.values, info: p.info}
 }
 
 // setMembers gives the SELECTs of a set, nested ones too, and whether they are
@@ -145,7 +150,8 @@ func everyMemberLimited(sql string, count int) bool {
 	return len(members) == count && !slices.ContainsFunc(members, func(m *hogql.SelectQuery) bool { return m.Limit == nil })
 }
 
-// edit replaces a part of a statement by text of this program.
+// edit replaces a part of a statement by text of this program. The rest stays
+// as the caller wrote it, so that places in PostHog's errors are still right.
 type edit struct {
 	at   hogql.Span
 	text string

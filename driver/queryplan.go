@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -22,10 +21,11 @@ const maxStatement = 1 << 20 // bytes of HogQL; PostHog's own editor is far belo
 type queryPlan struct {
 	sql     string
 	values  map[string]any
-	limit   int  // rows that the caller gets at most; 0: unknown
-	own     bool // limit is the statement's own
-	counted bool // sql asks for one row more than limit
-	unsure  bool // PostHog may have a limit of its own on the whole: exactly limit rows prove nothing
+	limit   int         // rows that the caller gets at most; 0: unknown
+	own     bool        // limit is the statement's own
+	counted bool        // sql asks for one row more than limit
+	info    *hogql.Info // nil when the statement could not be analysed
+	unsure  bool        // PostHog may have a limit of its own on the whole: exactly limit rows prove nothing
 }
 
 const offsetHint = "PostHog takes no OFFSET from API keys. Continue behind the last row instead: " +
@@ -43,25 +43,29 @@ func planQuery(op, sql string, values map[string]any) (queryPlan, error) {
 	if err := checkValues(op, values); err != nil {
 		return plan, err
 	}
-	q, err := hogql.Parse(plan.sql)
+	info, err := hogql.Inspect(plan.sql)
 	if err != nil {
 		return plan, syntaxFault(op, err)
 	}
-	facts := inspect(q)
-	if facts.offset {
-		return plan, invalid(op, "query", "the query has an OFFSET", offsetHint)
+	if info.Unparsed != "" {
+		return plan, nil // only PostHog can judge this one
 	}
-	if err := checkPlaceholders(op, facts.placeholders, values); err != nil {
+	plan.info = info
+	if len(info.Offsets) > 0 {
+		at := info.Offsets[0]
+		return plan, invalid(op, "query", fmt.Sprintf("the query has an OFFSET (line %d, column %d)", at.Line, at.Column), offsetHint)
+	}
+	if err := checkPlaceholders(op, info, values); err != nil {
 		return plan, err
 	}
-	return plan.limited(op, q)
+	return plan.limited(op, info.Query)
 }
 
-// syntaxFault gives nil for what only PostHog can judge.
+// syntaxFault says where the statement is wrong.
 func syntaxFault(op string, err error) error {
 	e, ok := errors.AsType[*hogql.SyntaxError](err)
 	if !ok {
-		return nil
+		return invalid(op, "query", "the query does not parse", "")
 	}
 	detail := fmt.Sprintf("the query does not parse: line %d, column %d: %s", e.Line, e.Column, e.Message)
 	if e.Near != "" {
@@ -70,58 +74,6 @@ func syntaxFault(op string, err error) error {
 	return &Error{
 		Op: op, Kind: KindInvalid, Attr: "query", Detail: cleanText(detail, maxDetail), Err: e,
 		Hint: "Correct the query there; nothing was sent, no quota was used.",
-	}
-}
-
-// queryFacts are what the checks need to know of a statement's tree.
-type queryFacts struct {
-	offset       bool     // OFFSET of rows anywhere, subqueries and LIMIT BY included
-	placeholders []string // names in braces, sorted
-}
-
-// inspect looks at every node of the tree.
-func inspect(q hogql.Query) queryFacts {
-	var facts queryFacts
-	walkTree(reflect.ValueOf(q), func(n any) {
-		switch n := n.(type) {
-		case *hogql.SelectQuery:
-			facts.offset = facts.offset || n.Offset != nil
-		case *hogql.SelectSetQuery:
-			facts.offset = facts.offset || n.Offset != nil
-		case *hogql.LimitByExpr:
-			facts.offset = facts.offset || n.Offset != nil
-		case *hogql.Placeholder:
-			if f, ok := n.Expr.(*hogql.Field); ok {
-				facts.placeholders = append(facts.placeholders, strings.Join(f.Chain, "."))
-			}
-		}
-	})
-	slices.Sort(facts.placeholders)
-	facts.placeholders = slices.Compact(facts.placeholders)
-	return facts
-}
-
-// walkTree calls visit with every pointer in the tree.
-func walkTree(v reflect.Value, visit func(any)) {
-	switch v.Kind() {
-	case reflect.Interface:
-		walkTree(v.Elem(), visit)
-	case reflect.Pointer:
-		if !v.IsNil() && v.CanInterface() {
-			visit(v.Interface())
-			walkTree(v.Elem(), visit)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				walkTree(v.Field(i), visit)
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			walkTree(v.Index(i), visit)
-		}
-	default:
 	}
 }
 
@@ -156,17 +108,37 @@ func constantValue(v any, lists bool) bool {
 }
 
 // checkPlaceholders compares the names in the statement with those given.
-// {filters} and {variables.x} are PostHog's own.
-func checkPlaceholders(op string, used []string, values map[string]any) error {
-	for _, name := range used {
-		if _, ok := values[name]; !ok && name != "filters" && !strings.HasPrefix(name, "variables.") {
-			return invalid(op, "values", fmt.Sprintf("the query uses {%s}, but values has no %q", clip(name), clip(name)), fmt.Sprintf("Add it: values {%q: ...}.", clip(name)))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(used, name) {
-			return invalid(op, "values", fmt.Sprintf("values has %q, but the query does not use {%s}", clip(name), clip(name)), "Write the placeholder in braces and without quotes, or take the value out.")
-		}
+func checkPlaceholders(op string, info *hogql.Info, values map[string]any) error {
+	missing, unused := info.MissingValues(values)
+	switch {
+	case len(missing) > 0:
+		name := clip(missing[0])
+		return invalid(op, "values", fmt.Sprintf("the query uses {%s}, but values has no %q", name, name), fmt.Sprintf("Add it: values {%q: ...}.", name))
+	case len(unused) > 0:
+		name := clip(unused[0])
+		return invalid(op, "values", fmt.Sprintf("values has %q, but the query does not use {%s}", name, name), "Write the placeholder in braces and without quotes, or take the value out.")
 	}
 	return nil
+}
+
+// teach adds to PostHog's refusal what is known of the statement.
+func (p queryPlan) teach(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || p.info == nil {
+		return err
+	}
+	told := *e
+	switch {
+	case (e.Kind == KindTimeout || e.Kind == KindTooLarge) && len(p.info.UnboundedEvents) > 0:
+		told.Hint = "The query reads events of all time. Bound it: timestamp >= now() - INTERVAL 7 DAY."
+	case e.Kind == KindInvalid && e.Status != 0 && len(p.info.UnknownFunctions) > 0:
+		f := p.info.UnknownFunctions[0]
+		told.Hint = fmt.Sprintf("HogQL has no function %s as far as is known here.", clip(f.Name))
+		if len(f.Nearest) > 0 {
+			told.Hint += " Nearest: " + strings.Join(f.Nearest[:min(3, len(f.Nearest))], ", ") + "."
+		}
+	default:
+		return err
+	}
+	return &told
 }

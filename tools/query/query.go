@@ -82,6 +82,7 @@ func notices(res driver.QueryResult, now time.Time) []string {
 	case res.MoreUnknown:
 		out = append(out, fmt.Sprintf("%d rows is the most that this query can give; whether more match is not known.", len(res.Rows)))
 	}
+	out = append(out, res.Notes...)
 	if age := now.Sub(res.LastRefresh); res.Cached && !res.LastRefresh.IsZero() && age > time.Minute {
 		out = append(out, fmt.Sprintf("PostHog answered from its cache, computed %s ago; fresh=true computes anew.", age.Round(time.Minute)))
 	}
