@@ -101,6 +101,8 @@ func outputFaults(output []byte) []string {
 	for name, raw := range s.Properties {
 		var p jsonschema.Schema
 		switch err := json.Unmarshal(raw, &p); {
+		case slices.Contains([]string{"project", "notice", "data", "error"}, name):
+			list = append(list, name+" is a field that shaping adds itself")
 		case err != nil:
 			list = append(list, name+": "+err.Error())
 		case raw[0] != '{':

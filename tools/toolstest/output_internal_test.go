@@ -20,11 +20,12 @@ func TestOutputFaults(t *testing.T) {
 		Raw   json.RawMessage `json:"raw"`
 		Any   any             `json:"any" jsonschema:"Any JSON"`
 		Names []string        `json:"names"`
+		Data  string          `json:"data"`
 		tools.Table
 	}
 	schema := outputSchema(t, reflect.TypeFor[out]())
 	require.Equal(t, []string{
-		"items is a list of objects; use a tools.Table", "raw can be anything; describe it with a jsonschema tag",
+		"data is a field that shaping adds itself", "items is a list of objects; use a tools.Table", "raw can be anything; describe it with a jsonschema tag",
 	}, outputFaults(schema))
 	require.NotContains(t, string(schema), `"null"`)
 	require.NotContains(t, string(schema), `"required"`)
