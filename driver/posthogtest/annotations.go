@@ -37,7 +37,7 @@ func (s *Server) createAnnotation(c *call) (*reply, error) {
 		return nil, err
 	}
 	a := data.Annotation{CreationType: "USR", Scope: "dashboard_item", Tags: []string{}}
-	if err := s.applyAnnotation(&a, in); err != nil {
+	if err := applyAnnotation(&a, in, s.store.Insights()); err != nil {
 		return nil, err
 	}
 	created, err := s.store.CreateAnnotation(a)
@@ -56,14 +56,15 @@ func (s *Server) patchAnnotation(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.store.PatchAnnotation(id, func(a *data.Annotation) error { return s.applyAnnotation(a, in) })
+	insights := s.store.Insights() // before, as the store is locked inside
+	changed, err := s.store.PatchAnnotation(id, func(a *data.Annotation) error { return applyAnnotation(a, in, insights) })
 	if err != nil {
 		return nil, storeError(err, "")
 	}
 	return ok(changed)
 }
 
-func (s *Server) applyAnnotation(a *data.Annotation, in fields) error {
+func applyAnnotation(a *data.Annotation, in fields, insights []data.Insight) error {
 	var date *string
 	if err := in.readAll(map[string]any{
 		"content": &a.Content, "creation_type": &a.CreationType, "scope": &a.Scope, "dashboard_item": &a.DashboardItem, "dashboard_id": &a.DashboardID,
@@ -92,16 +93,16 @@ func (s *Server) applyAnnotation(a *data.Annotation, in fields) error {
 	case len(a.Tags) > 0 && a.Scope != "tag":
 		return invalid("invalid_input", "tags", "Tags can only be set on annotations with scope tag.")
 	}
-	return s.linkInsight(a)
+	return linkInsight(a, insights)
 }
 
 // linkInsight fills in what PostHog shows of an annotation's insight.
-func (s *Server) linkInsight(a *data.Annotation) error {
+func linkInsight(a *data.Annotation, insights []data.Insight) error {
 	a.InsightShortID, a.InsightName = nil, nil
 	if a.DashboardItem == nil {
 		return nil
 	}
-	for _, i := range s.store.Insights() {
+	for _, i := range insights {
 		if i.ID == *a.DashboardItem {
 			a.InsightShortID, a.InsightName = &i.ShortID, &i.Name
 			return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"reflect"
 	"sync"
 	"time"
 
@@ -31,6 +30,7 @@ type hogqlNode struct {
 // hogqlResult is the answer to a HogQLQuery.
 type hogqlResult struct {
 	sql      string
+	printed  string // the query as PostHog prints it
 	columns  []string
 	types    []string
 	rows     [][]any
@@ -47,7 +47,7 @@ func (r *hogqlResult) body() map[string]any {
 		types[i] = [2]string{r.columns[i], r.types[i]}
 	}
 	out := map[string]any{
-		"results": r.rows, "columns": r.columns, "types": types, "hogql": r.sql, "query": r.sql, "clickhouse": nil,
+		"results": r.rows, "columns": r.columns, "types": types, "hogql": r.printed, "query": r.sql, "clickhouse": nil,
 		"timings":   []map[string]any{{"k": "./execute", "t": r.duration.Seconds()}},
 		"modifiers": map[string]any{}, "error": nil, "explain": nil, "metadata": nil,
 	}
@@ -69,7 +69,7 @@ func (s *Server) execHogQL(ctx context.Context, node *queryNode) (*hogqlResult, 
 	if err != nil {
 		return nil, s.queryError(err)
 	}
-	if hasOffset(reflect.ValueOf(tree)) {
+	if len(hogql.Analyze(tree).Offsets) > 0 {
 		return nil, invalidText("invalid_input", "", offsetRefusal)
 	}
 	snap, eng := s.engines.of(s.store.Snapshot())
@@ -89,7 +89,7 @@ func (s *Server) execHogQL(ctx context.Context, node *queryNode) (*hogqlResult, 
 		return nil, err
 	}
 	return &hogqlResult{
-		sql: *q.Query, columns: result.Columns, types: result.Types, rows: result.Rows, own: result.LimitGiven,
+		sql: *q.Query, printed: hogql.Print(tree), columns: result.Columns, types: result.Types, rows: result.Rows, own: result.LimitGiven,
 		hasMore: result.HasMore, duration: time.Since(started),
 	}, nil
 }
@@ -124,43 +124,6 @@ func cohortsOf(snap *data.Snapshot) func(int64, string) (map[uuid.UUID]struct{},
 		members, err := cohort.Members()
 		return members, err == nil
 	}
-}
-
-// hasOffset reports whether an OFFSET stands anywhere in a tree: after a
-// LIMIT, after a set of queries, or in LIMIT BY. That of SAMPLE is another
-// thing.
-func hasOffset(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		return !v.IsNil() && hasOffset(v.Elem())
-	case reflect.Slice:
-		for i := range v.Len() {
-			if hasOffset(v.Index(i)) {
-				return true
-			}
-		}
-	case reflect.Struct:
-		switch n := v.Interface().(type) {
-		case hogql.SelectQuery:
-			if n.Offset != nil {
-				return true
-			}
-		case hogql.SelectSetQuery:
-			if n.Offset != nil {
-				return true
-			}
-		case hogql.LimitByExpr:
-			if n.Offset != nil {
-				return true
-			}
-		}
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() && hasOffset(v.Field(i)) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // engineLife is how long an engine is used again while the records stay the

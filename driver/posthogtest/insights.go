@@ -146,7 +146,7 @@ func (s *Server) createInsight(c *call) (*reply, error) {
 		return nil, err
 	}
 	i := data.Insight{}
-	if err := s.applyInsight(&i, in); err != nil {
+	if err := applyInsight(&i, in, s.store.Dashboards()); err != nil {
 		return nil, err
 	}
 	if i.Query == nil {
@@ -168,14 +168,15 @@ func (s *Server) patchInsight(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.store.PatchInsight(i.ID, func(i *data.Insight) error { return s.applyInsight(i, in) })
+	dashboards := s.store.Dashboards() // before, as the store is locked inside
+	changed, err := s.store.PatchInsight(i.ID, func(i *data.Insight) error { return applyInsight(i, in, dashboards) })
 	if err != nil {
 		return nil, storeError(err, "query")
 	}
 	return ok(insightBody{Insight: &changed})
 }
 
-func (s *Server) applyInsight(i *data.Insight, in fields) error {
+func applyInsight(i *data.Insight, in fields, dashboards []*data.Dashboard) error {
 	var name, description *string
 	if err := in.readAll(map[string]any{
 		"name": &name, "description": &description, "dashboards": &i.Dashboards, "tags": &i.Tags, "favorited": &i.Favorited, "deleted": &i.Deleted,
@@ -189,7 +190,7 @@ func (s *Server) applyInsight(i *data.Insight, in fields) error {
 		i.Description = *description
 	}
 	for _, id := range i.Dashboards {
-		if !slices.ContainsFunc(s.store.Dashboards(), func(d *data.Dashboard) bool { return d.ID == id && !d.Deleted }) {
+		if !slices.ContainsFunc(dashboards, func(d *data.Dashboard) bool { return d.ID == id && !d.Deleted }) {
 			return invalid("does_not_exist", "dashboards", "Invalid pk \"%d\" - object does not exist.", id)
 		}
 	}

@@ -139,8 +139,8 @@ func TestInsightObjects(t *testing.T) {
 	}
 	require.Len(t, c.get("insights/?search=funnel").results(t), 1)
 	short := rows[0]["short_id"].(string)
-	require.Equal(t, rows[0]["id"], c.get("insights/?short_id="+short).results(t)[0]["id"])
-	require.Equal(t, rows[0]["id"], c.get("insights/"+short+"/").body["id"])
+	require.Equal(t, rows[0]["id"], c.get("insights/?short_id=" + short).results(t)[0]["id"])
+	require.Equal(t, rows[0]["id"], c.get("insights/" + short + "/").body["id"])
 	require.Equal(t, 404, c.get("insights/none/").status)
 
 	for name, body := range map[string]string{
