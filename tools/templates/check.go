@@ -119,6 +119,7 @@ func (t *Template) checkSQL() error {
 		if err != nil {
 			continue // PostHog is the judge of what the parser does not know
 		}
+		columns := columnsOf(q)
 		for _, p := range placeholders(q) {
 			line := t.line + strings.Count(sql[:min(p.at, len(sql))], "\n")
 			i := slices.IndexFunc(t.Params, func(q Param) bool { return q.Name == p.name })
@@ -128,13 +129,15 @@ func (t *Template) checkSQL() error {
 			case p.name == realUsers:
 			case i < 0:
 				return t.fault(line, "placeholder {%s} is no parameter; parameters are %s", p.name, t.names())
+			case t.Params[i].Type == "properties" && !columns[p.at]:
+				return t.fault(line, "{%s} stands for several properties: it can only be a column of the outermost SELECT", p.name)
 			case !all && !t.always(i):
 				return t.fault(line, "parameter %s is optional without a default: put its use between /* if %s */ and /* end */", p.name, p.name)
 			}
 			used[p.name] = true
 		}
-		if err := t.checkExpanded(sql); err != nil {
-			return err
+		if offsets := hogql.Analyze(q).Offsets; len(offsets) > 0 {
+			return t.fault(t.line+strings.Count(sql[:min(offsets[0].Offset, len(sql))], "\n"), "OFFSET is refused by PostHog: continue after the last row's key instead, with cursor")
 		}
 	}
 	for _, p := range t.Params {
@@ -145,24 +148,15 @@ func (t *Template) checkSQL() error {
 	return nil
 }
 
-// checkExpanded parses the statement as it is sent: names of properties fit
-// only where an expression does, a list of them only among the columns.
-func (t *Template) checkExpanded(sql string) error {
-	sample := map[string]any{}
-	for _, p := range t.Params {
-		if p.isProperty() {
-			sample[p.Name] = []any{"plan"}
+// columnsOf gives the places of the outermost SELECT's columns.
+func columnsOf(q hogql.Query) map[int]bool {
+	places := map[int]bool{}
+	if s, ok := q.(*hogql.SelectQuery); ok {
+		for _, e := range s.Select {
+			places[e.Pos().Start] = true
 		}
 	}
-	sql, err := expand(sql, t.Params, sample, "true")
-	if err != nil {
-		return t.fault(t.line, "%s", err)
-	}
-	_, err = hogql.Parse(sql)
-	if syntax, ok := errors.AsType[*hogql.SyntaxError](err); ok {
-		return t.fault(t.line+syntax.Line-1, "with a property's name in it: %s", syntax.Message)
-	}
-	return nil
+	return places
 }
 
 // always reports whether a parameter has a value in every call.

@@ -13,15 +13,15 @@ import (
 
 // Template is one file: its front matter and its statement.
 type Template struct {
-	Name       string   `yaml:"name"`       // of the tool; snake case
-	Title      string   `yaml:"title"`      // for people
-	Doc        string   `yaml:"doc"`        // for the model
-	Params     []Param  `yaml:"params"`     //
-	Scopes     []string `yaml:"scopes"`     // of the key; query:read when left out
-	Toolset    string   `yaml:"toolset"`    // core when left out
-	Definition string   `yaml:"definition"` // what is counted, in every answer; {name} shows a value
-	Units      string   `yaml:"units"`      // of the columns
-	Cursor     string   `yaml:"cursor"`     // column whose last value continues the list, for a parameter cursor
+	Name       string   `yaml:"name" json:"name,omitempty"`             // of the tool; snake case
+	Title      string   `yaml:"title" json:"title,omitempty"`           // for people
+	Doc        string   `yaml:"doc" json:"doc,omitempty"`               // for the model
+	Params     []Param  `yaml:"params" json:"params,omitempty"`         //
+	Scopes     []string `yaml:"scopes" json:"scopes,omitempty"`         // of the key; query:read when left out
+	Toolset    string   `yaml:"toolset" json:"toolset,omitempty"`       // core when left out
+	Definition string   `yaml:"definition" json:"definition,omitempty"` // what is counted, in every answer; {name} shows a value
+	Units      string   `yaml:"units" json:"units,omitempty"`           // of the columns
+	Cursor     string   `yaml:"cursor" json:"cursor,omitempty"`         // column whose last value continues the list, for a parameter cursor
 
 	sql  string
 	file string
@@ -30,43 +30,53 @@ type Template struct {
 
 // Param is one parameter of a template.
 type Param struct {
-	Name string `yaml:"name"`
+	Name string `yaml:"name" json:"name,omitempty"`
 	// Type is string, int, float, bool, date (bound as UTC text), list (of
 	// strings), property or properties (names, which stand for the properties'
 	// values; person.NAME for one of the person).
-	Type     string   `yaml:"type"`
-	Doc      string   `yaml:"doc"`
-	Required bool     `yaml:"required"`
-	Default  any      `yaml:"default"`
-	Example  any      `yaml:"example"`
-	Min      *float64 `yaml:"min"`
-	Max      *float64 `yaml:"max"`
-	Enum     []string `yaml:"enum"`
+	Type     string   `yaml:"type" json:"type,omitempty"`
+	Doc      string   `yaml:"doc" json:"doc,omitempty"`
+	Required bool     `yaml:"required" json:"required,omitempty"`
+	Default  any      `yaml:"default" json:"default,omitempty"`
+	Example  any      `yaml:"example" json:"example,omitempty"`
+	Min      *float64 `yaml:"min" json:"min,omitempty"`
+	Max      *float64 `yaml:"max" json:"max,omitempty"`
+	Enum     []string `yaml:"enum" json:"enum,omitempty"`
 	// Edge is end for a date that is an upper bound: a day then counts to its
 	// last moment.
-	Edge string `yaml:"edge"`
+	Edge string `yaml:"edge" json:"edge,omitempty"`
 }
 
 const fence = "---"
 
 // parse reads a file without checking the statement.
 func parse(file, text string) (*Template, error) {
-	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
-	rest, ok := strings.CutPrefix(text, fence+"\n")
-	if !ok {
-		return nil, &FileError{File: file, Line: 1, Reason: "the first line must be --- and start the front matter"}
-	}
-	head, body, ok := strings.Cut(rest, "\n"+fence+"\n")
-	if !ok {
-		return nil, &FileError{File: file, Line: 1, Reason: "the front matter has no closing line ---"}
+	head, sql, line, err := split(file, text)
+	if err != nil {
+		return nil, err
 	}
 	t := &Template{}
 	if err := yaml.UnmarshalWithOptions([]byte(head), t, yaml.Strict()); err != nil {
 		return nil, yamlError(file, err)
 	}
-	t.file, t.sql = file, strings.TrimRight(body, " \t\n")
-	t.line = strings.Count(head, "\n") + 4 // both fences and the front matter's last line
+	t.file, t.sql, t.line = file, sql, line
 	return t, nil
+}
+
+// split takes the front matter and the statement apart; line is the
+// statement's first.
+func split(file, text string) (head, sql string, line int, err error) {
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
+	rest, ok := strings.CutPrefix(text, fence+"\n")
+	if !ok {
+		return "", "", 0, &FileError{File: file, Line: 1, Reason: "the first line must be --- and start the front matter"}
+	}
+	head, sql, ok = strings.Cut(rest, "\n"+fence+"\n")
+	if !ok {
+		return "", "", 0, &FileError{File: file, Line: 1, Reason: "the front matter has no closing line ---"}
+	}
+	// Before it: both fences and the front matter's last line.
+	return head, strings.TrimRight(sql, " \t\n"), strings.Count(head, "\n") + 4, nil
 }
 
 // yamlError names the line in the file; the front matter starts at the second.

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -101,36 +100,17 @@ type placeholder struct {
 // placeholders finds them all in a parsed statement.
 func placeholders(q hogql.Query) []placeholder {
 	var list []placeholder
-	walk(reflect.ValueOf(q), func(p *hogql.Placeholder) {
+	hogql.Walk(q, func(n hogql.Node) bool {
+		p, ok := n.(*hogql.Placeholder)
+		if !ok {
+			return true
+		}
 		found := placeholder{at: p.Start}
 		if f, ok := p.Expr.(*hogql.Field); ok {
 			found.name = strings.Join(f.Chain, ".")
 		}
 		list = append(list, found)
+		return false
 	})
 	return list
-}
-
-func walk(v reflect.Value, visit func(*hogql.Placeholder)) {
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			return
-		}
-		if p, ok := v.Interface().(*hogql.Placeholder); ok {
-			visit(p)
-			return
-		}
-		walk(v.Elem(), visit)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				walk(v.Field(i), visit)
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			walk(v.Index(i), visit)
-		}
-	}
 }
