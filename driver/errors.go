@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 		b.WriteString(e.Detail)
 	}
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(&b, " (retry in %s)", e.RetryAfter.Round(time.Second))
+		fmt.Fprintf(&b, " (retry in %s)", secondsText(e.RetryAfter.Seconds()))
 	}
 	return b.String()
 }

@@ -78,19 +78,39 @@ func (c *Client) prepare(ctx context.Context, r request) (*call, error) {
 	if err != nil {
 		return nil, invalid(r.op, "", "the request cannot be written as JSON: "+cleanText(err.Error(), maxDetail), "Use only strings, finite numbers, booleans, lists and objects.")
 	}
+	if len(payload) > maxPayload {
+		return nil, &Error{
+			Op: r.op, Kind: KindTooLarge, Detail: "the request of " + sizeText(int64(len(payload))) + " is larger than PostHog accepts",
+			Hint: "Send less at once: split the batch, or put long lists of values into a cohort.",
+		}
+	}
 	return &call{
 		request: r,
 		id:      uuid.NewString(),
 		url:     u,
 		payload: payload,
-		maxBody: c.cfg.MaxBody,
+		maxBody: c.maxBody(r.class),
 		timeout: c.attemptTimeout(r.class),
 	}, nil
+}
+
+// maxPayload is PostHog's own bound of a request body, in bytes.
+const maxPayload = 20 << 20
+
+// maxBody bounds the answer to a request of the class.
+func (c *Client) maxBody(class Class) int64 {
+	if class == ClassCapture {
+		return min(c.cfg.MaxBody, 1<<20) // a word, or a list of uuids
+	}
+	return c.cfg.MaxBody
 }
 
 // checkRequest catches what needs no network: above all a missing key, so that
 // a call without one says at once what to set.
 func (c *Client) checkRequest(r request) error {
+	if c.breakers[r.class] == nil || r.method == "" {
+		return invalid(r.op, "", fmt.Sprintf("a request of class %q and method %q", r.class, r.method), "This is a fault of the driver; please report it.")
+	}
 	if r.target != appHost || c.wire.cred != nil {
 		return nil
 	}

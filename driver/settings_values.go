@@ -169,7 +169,7 @@ func rateLimits(regime string) (map[quota.Bucket][]quota.Window, error) {
 	switch regime {
 	case "cloud":
 		return nil, nil // the documented ones
-	case "legacy": // projects that PostHog has not moved to API queries
+	case "legacy": // projects that PostHog has not moved to API queries: HogQL's own limit, kept for every kind
 		return map[quota.Bucket][]quota.Window{quota.BucketQueries: {{Name: "query", Limit: 120, Per: time.Hour}}}, nil
 	case "none": // most self-hosted installs
 		none := make(map[quota.Bucket][]quota.Window)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -254,4 +255,29 @@ func TestFailingCredential(t *testing.T) {
 	require.Zero(t, s.count())
 	require.Zero(t, c.Status().Windows[0].Used)
 	require.Equal(t, 50, c.Status().RetryBudget.Remaining)
+}
+
+func TestRequestsThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, reply(200, `{}`))
+	c := clientFor(t, s.URL)
+	cases := map[string]struct {
+		edit func(*request)
+		kind Kind
+	}{
+		"too large":    {func(r *request) { r.body = strings.Repeat("x", maxPayload) }, KindTooLarge},
+		"not JSON":     {func(r *request) { r.body = math.Inf(1) }, KindInvalid},
+		"no class":     {func(r *request) { r.class = "" }, KindInvalid},
+		"no method":    {func(r *request) { r.method = "" }, KindInvalid},
+		"other path":   {func(r *request) { r.path = "/api/projects/{project}/../../x/" }, KindInvalid},
+		"no such line": {func(r *request) { r.bucket = "mystery" }, KindUnavailable},
+	}
+	for name, tc := range cases {
+		r := writeRequest()
+		tc.edit(&r)
+		err := c.do(t.Context(), r, nil)
+		require.Equal(t, tc.kind, KindOf(err), "%s: %v", name, err)
+		require.Less(t, len(err.Error()), 300)
+	}
+	require.Zero(t, s.count())
 }

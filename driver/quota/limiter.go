@@ -90,7 +90,10 @@ func (l *Limiter) Close() error { return l.store.Close() }
 // that fits the deadline of ctx. Otherwise it gives a [*FullError], at once
 // where the wait is known. The caller must settle the reservation.
 func (l *Limiter) Acquire(ctx context.Context, b Bucket) (*Reservation, error) {
-	windows := l.windows[b]
+	windows, known := l.windows[b]
+	if !known && b != BucketNone {
+		return nil, fmt.Errorf("quota: there is no bucket %q", b)
+	}
 	if len(windows) == 0 {
 		return &Reservation{}, nil
 	}

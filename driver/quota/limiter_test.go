@@ -313,6 +313,8 @@ func TestNoLimit(t *testing.T) {
 	r, err := l.Acquire(t.Context(), BucketNone)
 	require.NoError(t, err)
 	require.Empty(t, r.Refused(t.Context(), time.Now(), time.Now(), time.Minute))
+	_, err = l.Acquire(t.Context(), "mystery")
+	require.ErrorContains(t, err, "mystery")
 }
 
 func TestBadConfig(t *testing.T) {
