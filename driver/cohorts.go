@@ -40,6 +40,8 @@ type CohortsResult struct {
 	Cohorts []Cohort
 	Total   *int   // cohorts that match, when PostHog says so
 	Cursor  string // of the next page; empty on the last
+
+	pagePlace
 }
 
 // Cohort is a saved group of persons.
@@ -88,7 +90,10 @@ func (c *Client) Cohorts(ctx context.Context, p CohortsParams) (CohortsResult, e
 	if err != nil {
 		return CohortsResult{}, err
 	}
-	out := CohortsResult{Cohorts: make([]Cohort, 0, len(page.Results)), Total: page.Count, Cursor: page.Next}
+	out := CohortsResult{
+		Cohorts: make([]Cohort, 0, len(page.Results)), Total: page.Count, Cursor: page.Next,
+		pagePlace: placeOf(q, p.Limit, p.Cursor, len(page.Results), page.Next),
+	}
 	for _, rec := range page.Results {
 		out.Cohorts = append(out.Cohorts, rec.cohort())
 	}

@@ -38,6 +38,8 @@ type FieldsResult struct {
 	Total  *int   // fields that match, when PostHog says so
 	Cursor string // of the next page; empty on the last
 	Note   string // what holds for every object of this sort
+
+	pagePlace
 }
 
 const fieldsDefaultLimit = 100
@@ -153,12 +155,12 @@ type propertyDefinition struct {
 	Description *string `json:"description"`
 }
 
-func (c *Client) properties(ctx context.Context, op string, pq propertyQuery, limit int, cursor string) (Page[propertyDefinition], error) {
+func (c *Client) properties(ctx context.Context, op string, pq propertyQuery, limit int, cursor string) (Page[propertyDefinition], pagePlace, error) {
 	q := url.Values{"type": {pq.kind}, "exclude_hidden": {"true"}}
 	if pq.event != "" {
 		names, err := json.Marshal([]string{pq.event})
 		if err != nil {
-			return Page[propertyDefinition]{}, invalid(op, "object", "the event name is not text", "")
+			return Page[propertyDefinition]{}, pagePlace{}, invalid(op, "object", "the event name is not text", "")
 		}
 		q.Set("event_names", string(names))
 		q.Set("filter_by_event_names", "true")
@@ -169,7 +171,8 @@ func (c *Client) properties(ctx context.Context, op string, pq propertyQuery, li
 	if pq.search != "" {
 		q.Set("search", pq.search)
 	}
-	return listOf[propertyDefinition](ctx, c, op, "/api/projects/{project}/property_definitions/", q, limit, cursor)
+	page, err := listOf[propertyDefinition](ctx, c, op, "/api/projects/{project}/property_definitions/", q, limit, cursor)
+	return page, placeOf(q, limit, cursor, len(page.Results), page.Next), err
 }
 
 func (c *Client) propertyFields(ctx context.Context, op string, pq propertyQuery, p FieldsParams, out FieldsResult) (FieldsResult, error) {
@@ -178,7 +181,7 @@ func (c *Client) propertyFields(ctx context.Context, op string, pq propertyQuery
 		limit = fieldsDefaultLimit
 	}
 	pq.search = p.Search
-	page, err := c.properties(ctx, op, pq, limit, p.Cursor)
+	page, place, err := c.properties(ctx, op, pq, limit, p.Cursor)
 	if err != nil {
 		return FieldsResult{}, err
 	}
@@ -186,7 +189,7 @@ func (c *Client) propertyFields(ctx context.Context, op string, pq propertyQuery
 	if pq.kind == "group" {
 		path = fmt.Sprintf("group_%d.properties", pq.group)
 	}
-	out.Total, out.Cursor = page.Count, page.Next
+	out.Total, out.Cursor, out.pagePlace = page.Count, page.Next, place
 	for _, d := range page.Results {
 		out.Fields = append(out.Fields, Field{Name: d.Name, Access: access(path, d.Name), Type: deref(d.Type), Description: deref(d.Description)})
 	}
@@ -257,6 +260,7 @@ func (c *Client) tableFields(ctx context.Context, op, name string, p FieldsParam
 	if offset+limit < total {
 		out.Cursor = strconv.Itoa(offset + limit)
 	}
+	out.pagePlace = pagePlace{first: offset, rows: len(out.Fields), next: out.Cursor}
 	switch name {
 	case "events":
 		out.Note = "Name an event instead of events for its properties."

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +85,49 @@ func pageOffset(op, cursor string) (int, error) {
 		return 0, invalid(op, "cursor", fmt.Sprintf("cursor %q is not one that this operation gave", clip(cursor)), cursorHint)
 	}
 	return n, nil
+}
+
+// pagePlace is where a page of a limit/offset list lies, so that a caller that
+// could use only its first rows can go on behind them.
+type pagePlace struct {
+	query url.Values // of the page's request, without limit and offset
+	limit int
+	first int    // offset of the page
+	rows  int    // on the page
+	next  string // cursor of the next page; empty on the last
+}
+
+// placeOf finds the place of a page that listOf got with the same arguments.
+func placeOf(base url.Values, limit int, cursor string, rows int, next string) pagePlace {
+	if limit == 0 {
+		limit = defaultPageRows
+	}
+	p := pagePlace{query: maps.Clone(base), limit: limit, rows: rows, next: next}
+	if q, err := url.ParseQuery(cursor); err == nil && cursor != "" {
+		p.query = q
+		p.first, _ = strconv.Atoi(q.Get("offset"))
+		if n, err := strconv.Atoi(q.Get("limit")); err == nil {
+			p.limit = n
+		}
+	}
+	return p
+}
+
+// CursorAfter gives the cursor that continues after the first n rows of the
+// page, or "" when no row follows.
+func (p pagePlace) CursorAfter(n int) string {
+	switch {
+	case n < 1 || n > p.rows:
+		return ""
+	case n == p.rows:
+		return p.next
+	case p.query == nil: // a list that this program pages itself
+		return strconv.Itoa(p.first + n)
+	}
+	q := maps.Clone(p.query)
+	q.Set("limit", strconv.Itoa(p.limit))
+	q.Set("offset", strconv.Itoa(p.first+n))
+	return q.Encode()
 }
 
 // boundedLimit gives the default for 0 and refuses what is out of range.

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"encoding/base64"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,4 +60,20 @@ func TestBoundedLimit(t *testing.T) {
 		require.ErrorIs(t, err, KindInvalid)
 		require.ErrorContains(t, err, "1 to 100")
 	}
+}
+
+func TestPagePlace(t *testing.T) {
+	t.Parallel()
+	base := url.Values{"search": {"pay"}}
+	first := placeOf(base, 0, "", 50, "limit=50&offset=50&search=pay")
+	require.Equal(t, "limit=50&offset=20&search=pay", first.CursorAfter(20))
+	require.Equal(t, "limit=50&offset=50&search=pay", first.CursorAfter(50))
+	require.Empty(t, first.CursorAfter(0))
+	require.Empty(t, first.CursorAfter(51))
+	last := placeOf(base, 10, "limit=30&offset=60&search=pay", 12, "")
+	require.Equal(t, "limit=30&offset=65&search=pay", last.CursorAfter(5))
+	require.Empty(t, last.CursorAfter(12))
+	require.Equal(t, url.Values{"search": {"pay"}}, base)
+	own := pagePlace{first: 100, rows: 50}
+	require.Equal(t, "107", own.CursorAfter(7))
 }

@@ -53,6 +53,8 @@ type ListObjectsResult struct {
 	Total   *int   // objects that match, when PostHog says so
 	Cursor  string // of the next page; empty on the last
 	Warning string // what is missing from the answer, empty when nothing is
+
+	pagePlace
 }
 
 // ListObjects lists what can be asked about: without a kind the kinds of
@@ -116,7 +118,10 @@ func (c *Client) listEvents(ctx context.Context, op string, p ListObjectsParams)
 	if err != nil {
 		return ListObjectsResult{}, err
 	}
-	out := ListObjectsResult{Kind: p.Kind, Total: page.Count, Cursor: page.Next}
+	out := ListObjectsResult{
+		Kind: p.Kind, Total: page.Count, Cursor: page.Next,
+		pagePlace: placeOf(q, p.Limit, p.Cursor, len(page.Results), page.Next),
+	}
 	names := make([]string, 0, len(page.Results))
 	for _, d := range page.Results {
 		out.Objects = append(out.Objects, Object{Name: d.Name, Description: deref(d.Description), LastSeen: deref(d.LastSeen)})
@@ -171,11 +176,11 @@ func (c *Client) eventVolumes(ctx context.Context, op string, names []string) (m
 }
 
 func (c *Client) listProperties(ctx context.Context, op string, p ListObjectsParams, kind string) (ListObjectsResult, error) {
-	page, err := c.properties(ctx, op, propertyQuery{kind: kind, search: p.Search}, p.Limit, p.Cursor)
+	page, place, err := c.properties(ctx, op, propertyQuery{kind: kind, search: p.Search}, p.Limit, p.Cursor)
 	if err != nil {
 		return ListObjectsResult{}, err
 	}
-	out := ListObjectsResult{Kind: p.Kind, Total: page.Count, Cursor: page.Next}
+	out := ListObjectsResult{Kind: p.Kind, Total: page.Count, Cursor: page.Next, pagePlace: place}
 	for _, d := range page.Results {
 		out.Objects = append(out.Objects, Object{Name: d.Name, Description: deref(d.Description), Type: deref(d.Type)})
 	}
@@ -219,7 +224,7 @@ func (c *Client) listCohortObjects(ctx context.Context, op string, p ListObjects
 	if err != nil {
 		return ListObjectsResult{}, withOp(err, op)
 	}
-	out := ListObjectsResult{Kind: p.Kind, Total: page.Total, Cursor: page.Cursor}
+	out := ListObjectsResult{Kind: p.Kind, Total: page.Total, Cursor: page.Cursor, pagePlace: page.pagePlace}
 	for _, co := range page.Cohorts {
 		o := Object{Name: co.Name, Description: co.Description, ID: co.ID, Type: "dynamic"}
 		if co.Static {
@@ -260,6 +265,7 @@ func (c *Client) listTables(ctx context.Context, op string, p ListObjectsParams)
 	if offset+limit < total {
 		out.Cursor = strconv.Itoa(offset + limit)
 	}
+	out.pagePlace = pagePlace{first: offset, rows: len(out.Objects), next: out.Cursor}
 	return out, nil
 }
 

@@ -45,7 +45,7 @@ func getCohorts() tools.Tool {
 				return GetCohortsOut{}, err
 			}
 			out := GetCohortsOut{Table: cohortTable(res.Cohorts, in.ID != 0)}
-			out.Total, out.Cursor, out.HasMore = res.Total, res.Cursor, res.Cursor != ""
+			out.Total, out.Cursor, out.HasMore, out.CursorAfter = res.Total, res.Cursor, res.Cursor != "", res.CursorAfter
 			return out, nil
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
+	"github.com/posthog-mcp/posthog-mcp/tools"
 	"github.com/posthog-mcp/posthog-mcp/tools/toolstest/demotest"
 )
 
@@ -57,6 +58,28 @@ func TestListObjectsPagesToTheEnd(t *testing.T) {
 		}
 	}
 	require.Equal(t, column(all, 0), names)
+}
+
+// Rows that do not fit the answer can be read by paging.
+func TestCutRowsAreNotLost(t *testing.T) {
+	t.Parallel()
+	d := demotest.Start(t, Tools())
+	reg, err := tools.New(tools.Config{Sets: []tools.Set{Tools()}, Now: demotest.Now, MaxChars: tools.MinMaxChars})
+	require.NoError(t, err)
+	small := &demotest.Demo{PostHog: d.PostHog, Registry: reg, Client: d.Client}
+	for _, call := range [][2]string{{"list_objects", `"kind":"event_properties"`}, {"list_objects", `"kind":"tables"`}, {"get_fields", `"object":"$pageview"`}, {"get_fields", `"object":"events"`}} {
+		all := column(d.OK(t, call[0], `{`+call[1]+`,"limit":500}`), 0)
+		var names []any
+		cursor := ""
+		for range len(all) {
+			page := small.OK(t, call[0], fmt.Sprintf(`{%s,"limit":500,"cursor":%q}`, call[1], cursor))
+			names = append(names, column(page, 0)...)
+			if cursor = page.Cursor; cursor == "" {
+				break
+			}
+		}
+		require.Equal(t, all, names, call)
+	}
 }
 
 func TestListObjectsFails(t *testing.T) {

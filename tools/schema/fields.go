@@ -36,7 +36,7 @@ func getFields() tools.Tool {
 				return GetFieldsOut{}, unknownObject(ctx, ph, in.Object, err)
 			}
 			out := GetFieldsOut{Object: res.Object, FromTable: res.Table, Note: res.Note, Table: fieldTable(res)}
-			out.Total, out.Cursor, out.HasMore = res.Total, res.Cursor, res.Cursor != ""
+			out.Total, out.Cursor, out.HasMore, out.CursorAfter = res.Total, res.Cursor, res.Cursor != "", res.CursorAfter
 			return out, nil
 		},
 	}

@@ -44,7 +44,7 @@ func listObjects() tools.Tool {
 				return ListObjectsOut{}, err
 			}
 			out := ListObjectsOut{Table: objectTable(res), warning: res.Warning}
-			out.Total, out.Cursor, out.HasMore = res.Total, res.Cursor, res.Cursor != ""
+			out.Total, out.Cursor, out.HasMore, out.CursorAfter = res.Total, res.Cursor, res.Cursor != "", res.CursorAfter
 			return out, nil
 		},
 	}
