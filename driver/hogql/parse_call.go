@@ -86,6 +86,9 @@ func (p *parser) arguments() argList {
 		p.pos += 2
 		l.order = p.orderList("ORDER BY")
 	}
+	if p.at(kwFrom) {
+		p.fail(p.tok(), "HogQL separates arguments with commas, not with FROM: substring(s, 1, 2), or toYear(timestamp) for a part of a date")
+	}
 	p.closing(tokRParen, open)
 	return l
 }

@@ -141,7 +141,7 @@ func (p *parser) selectQuery(start int, ctes []*CTE) *SelectQuery {
 	p.clause = "SELECT"
 	p.expect(kwSelect, "SELECT", p.before())
 	q.Distinct = p.acceptDistinct()
-	if p.at(kwTop) && p.peek(1).kind == tokInt && startsOperand(p.peek(2)) {
+	if p.at(kwTop) && p.peek(1).kind == tokInt {
 		p.fail(p.tok(), "HogQL has no TOP: write LIMIT at the end of the query")
 	}
 	q.Select = p.selectList()

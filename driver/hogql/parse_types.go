@@ -51,13 +51,13 @@ func cast(t token, span Span, e Expr, typ string) Expr {
 func (p *parser) castType() string {
 	t := p.tok()
 	plain := t.kind == tokIdent || t.kind == tokQuoted || t.kw.unit() || isAny(t, kwDate, kwTime, kwTimestamp, kwInterval)
+	if isName(t) && p.peek(1).kind == tokLParen {
+		p.fail(p.peek(1), "a type behind :: has no parameters: write CAST(x AS %s(...))", p.text(t))
+	}
 	if !plain {
 		p.failExpected("a type", "`::`")
 	}
 	p.pos++
-	if p.kind() == tokLParen {
-		p.fail(p.tok(), "a type behind :: has no parameters: write CAST(x AS %s(...))", p.text(t))
-	}
 	name := lower(p.name(t))
 	if p.at(kwWith) && isAny(p.peek(1), kwLocal, kwTime) {
 		p.pos++

@@ -153,6 +153,11 @@ func (p *parser) failLeftover() {
 	t := p.tok()
 	p.failLexical(t)
 	text := p.describe(t)
+	for _, before := range p.tokens[max(p.pos-2, 0):p.pos] {
+		if word := likeClause(p.text(before)); word != "" && before.kind == tokIdent {
+			p.fail(before, "`%s` is taken for a name here: write %s", p.text(before), word)
+		}
+	}
 	switch t.kind {
 	case tokRParen, tokRBracket, tokRBrace:
 		p.fail(t, "%s closes nothing: remove it, or add what opens it", text)
@@ -171,6 +176,16 @@ func (p *parser) failLeftover() {
 		p.fail(t, "unexpected %s: separate columns with commas, and put a name that is a keyword in backticks", text)
 	}
 	p.fail(t, "unexpected %s after %s", text, p.clauseText())
+}
+
+// likeClause returns the clause's keyword that word is a misspelling of.
+func likeClause(word string) string {
+	for _, kw := range []string{"FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "UNION", "JOIN"} {
+		if len(word) > 2 && editDistance(strings.ToUpper(word), kw, 1) == 1 {
+			return kw
+		}
+	}
+	return ""
 }
 
 func isOperator(k tokenKind) bool {
