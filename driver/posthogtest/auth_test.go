@@ -19,6 +19,7 @@ func TestUnauthenticated(t *testing.T) {
 		"project key": {s.ProjectKey(), "authentication_failed", "Personal API key found in request Authorization header is invalid."},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := c.as(tt.key).get("annotations/")
 			requireError(t, a, 401, "authentication_error", tt.code, tt.detail)
 			require.Equal(t, `Bearer resource_metadata="`+s.URL()+`/.well-known/oauth-protected-resource"`, a.header.Get("WWW-Authenticate"))

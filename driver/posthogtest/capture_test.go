@@ -78,6 +78,7 @@ func TestCaptureRefusals(t *testing.T) {
 		"torn gzip":     {"\x1f\x8b\x08rest", 400, "failed to decode request: invalid gzip data"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := c.do(http.MethodPost, "/i/v0/e/", tt.body)
 			require.Equal(t, tt.status, a.status, a.text)
 			require.Contains(t, a.text, tt.text)

@@ -2,6 +2,7 @@ package posthogtest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -151,13 +152,9 @@ func (s *Server) evaluateAll(c *call, q *flagsRequest, id string) []flagResult {
 	}
 	subject := &flagSubject{id: id, properties: map[string]any{}, snap: s.store.Snapshot()}
 	if subject.person = s.store.PersonByDistinctID(id); subject.person != nil && !c.flag("only_use_override_person_properties") {
-		for k, v := range subject.person.Properties.All() {
-			subject.properties[k] = v
-		}
+		maps.Insert(subject.properties, subject.person.Properties.All())
 	}
-	for k, v := range q.PersonProperties {
-		subject.properties[k] = v
-	}
+	maps.Copy(subject.properties, q.PersonProperties)
 	var out []flagResult
 	for _, f := range s.flags.list() {
 		if f.Active && !f.Deleted && !f.Archived && (only == nil || slices.Contains(only, f.Key)) {

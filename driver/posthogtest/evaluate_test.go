@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -17,9 +18,7 @@ import (
 func (c *client) flags(id string, more map[string]any) map[string]map[string]any {
 	c.t.Helper()
 	body := map[string]any{"api_key": c.s.ProjectKey(), "distinct_id": id}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	a := c.do(http.MethodPost, "/flags/?v=2", body)
 	require.Equal(c.t, 200, a.status, a.text)
 	var out struct {

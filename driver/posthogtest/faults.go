@@ -1,6 +1,7 @@
 package posthogtest
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"path"
@@ -113,10 +114,8 @@ func (f *Faults) Clear() {
 func (f *Faults) Counts() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := make(map[string]int, len(f.counts))
-	for name, n := range f.counts {
-		out[name] = n
-	}
+	out := map[string]int{}
+	maps.Copy(out, f.counts)
 	return out
 }
 

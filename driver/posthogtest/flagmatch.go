@@ -48,20 +48,24 @@ func matchProperty(f *data.PropertyFilter, properties map[string]any, now time.T
 		b, okB := numberOf(f.Value)
 		return present && okA && okB && ordered(op, a, b), nil
 	case "is_date_exact", "is_date_before", "is_date_after":
-		want, err := data.ParseDate(textOf(f.Value), now, loc)
-		at, ok := parseTime(textOf(have))
-		if err != nil || !present || !ok {
-			return false, nil
-		}
-		switch op {
-		case "is_date_before":
-			return at.Before(want.At), nil
-		case "is_date_after":
-			return at.After(want.At), nil
-		}
-		return at.Equal(want.At), nil
+		return present && onDate(op, have, f.Value, now, loc), nil
 	}
 	return false, errUnknowable
+}
+
+// onDate compares dates; what is no date matches nothing.
+func onDate(op string, have, want any, now time.Time, loc *time.Location) bool {
+	bound, err := data.ParseDate(textOf(want), now, loc)
+	at, valid := parseTime(textOf(have))
+	switch {
+	case err != nil || !valid:
+		return false
+	case op == "is_date_before":
+		return at.Before(bound.At)
+	case op == "is_date_after":
+		return at.After(bound.At)
+	}
+	return at.Equal(bound.At)
 }
 
 func ordered(op string, a, b float64) bool {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/posthogtest/data"
 )
@@ -154,7 +155,7 @@ func applyFlag(f *data.FeatureFlag, in fields) error {
 		return invalid("blank", "key", "This field may not be blank.")
 	}
 	if strings.ContainsFunc(f.Key, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+		return r != '-' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
 	}) {
 		return invalid("invalid_key", "key", "Only letters, numbers, hyphens (-) & underscores (_) are allowed.")
 	}

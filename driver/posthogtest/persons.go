@@ -3,6 +3,7 @@ package posthogtest
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,11 +39,7 @@ type onePerson struct {
 }
 
 func propertyMap(p *data.Properties) map[string]any {
-	out := map[string]any{}
-	for k, v := range p.All() {
-		out[k] = v
-	}
-	return out
+	return maps.Collect(p.All())
 }
 
 // personName is what PostHog shows for a person: the first of email, name and

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -71,10 +72,7 @@ func (r *resultCache) put(entry *cached) {
 
 // answer is the body of a query's answer with the cache's fields.
 func (e *cached) answer(isCached bool, zone string) map[string]any {
-	out := map[string]any{}
-	for k, v := range e.body {
-		out[k] = v
-	}
+	out := maps.Clone(e.body)
 	out["is_cached"], out["cache_key"], out["last_refresh"] = isCached, e.key, e.at
 	out["cache_target_age"], out["next_allowed_client_refresh"] = e.at.Add(freshFor), e.at.Add(refreshAgain)
 	out["timezone"], out["query_status"] = zone, nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"sync"
 	"time"
@@ -51,7 +49,6 @@ type Server struct {
 	now       func() time.Time
 	linkHost  string
 	url       string
-	errorLog  *log.Logger
 
 	flags       *table[data.FeatureFlag]
 	experiments *table[data.Experiment]
@@ -101,7 +98,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: store, projectID: store.Project().ID, throttles: newThrottles(o.Throttle), quota: o.Quota,
 		slots: &slots{limit: o.Concurrency}, queryTime: o.QueryTime, maxRun: o.MaxExecution, now: o.Clock,
-		linkHost: o.LinkHost, keepBodies: o.KeepBodies, errorLog: log.New(io.Discard, "", 0),
+		linkHost: o.LinkHost, keepBodies: o.KeepBodies,
 		keys: &keyring{secret: map[string]*key{}}, results: newResultCache(), tasks: newTasks(),
 		flags:       newTable(store.Flags(), func(f *data.FeatureFlag) *int64 { return &f.ID }),
 		experiments: newTable(store.Experiments(), func(e *data.Experiment) *int64 { return &e.ID }),

@@ -172,7 +172,7 @@ func (t *throttles) usage(key string, now time.Time) map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	credential, used := sha256.Sum256([]byte(key)), map[string]int{}
-	for b := standard; b < unlimited; b++ {
+	for b := range unlimited {
 		for _, hogql := range []bool{true, false} {
 			for _, l := range b.limits(t.set.Tier, hogql) {
 				n := 0

@@ -2,6 +2,7 @@ package posthogtest
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -42,8 +43,11 @@ func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
 
 type pipeAddr struct{}
 
+// Network names the kind of connection.
 func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
+
+// String names the address.
+func (pipeAddr) String() string { return "pipe" }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
@@ -74,7 +78,7 @@ func (s *Server) Transport() http.RoundTripper {
 // serve runs an HTTP server on a listener until Close.
 func (s *Server) serve(l net.Listener, closeIdle func()) {
 	srv := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: s.errorLog,
+		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		BaseContext: func(net.Listener) context.Context { return s.base },
 	}
 	s.mu.Lock()
