@@ -160,7 +160,10 @@ func funnelOut(res driver.FunnelResult, in FunnelIn, now time.Time) FunnelOut {
 	}
 	out.Table = tools.NewTable(columns, rows)
 	out.Units = "from_previous and from_first: share 0-1; median_time: from the step before"
-	if len(res.Groups) == 1 {
+	switch {
+	case len(res.Groups) == 0:
+		out.Finding = finding(nil)
+	case len(res.Groups) == 1 && in.Breakdown == "":
 		out.Finding = finding(res.Groups[0].Steps)
 	}
 	if age := now.Sub(res.ComputedAt); !res.ComputedAt.IsZero() && age > time.Minute {
