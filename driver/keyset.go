@@ -3,6 +3,7 @@ package driver
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,46 +21,68 @@ import (
 const wallLayout = "2006-01-02 15:04:05.000000"
 
 // keyset is a place in a list of events ordered by (timestamp, uuid), with the
-// span that the list covers. It travels as an opaque cursor.
+// span that the list covers. It travels as an opaque cursor, in binary form
+// because a model reads it and writes it back, token by token.
 type keyset struct {
-	From   string `json:"f"`           // start of the span, inclusive, UTC
-	To     string `json:"t"`           // end of the span, exclusive, UTC
-	Time   string `json:"s,omitempty"` // timestamp of the last row, UTC
-	UUID   string `json:"u,omitempty"` // uuid of the last row; empty: Time itself comes next
-	Filter string `json:"h"`           // fingerprint of the filters that the list was made with
+	From   string // start of the span, inclusive, UTC
+	To     string // end of the span, exclusive, UTC
+	Time   string // timestamp of the last row, UTC; empty: at the start
+	UUID   string // uuid of the last row; empty: Time itself comes next
+	Filter string // fingerprint of the filters that the list was made with
 }
 
-const cursorHint = "Repeat the call with the same filters and the cursor as it was given, or without a cursor to start over."
+const (
+	cursorHint = "Repeat the call with the same filters and the cursor as it was given, or without a cursor to start over."
 
+	keysetVersion = 1
+	keysetSize    = 1 + 3*8 + 16 + filterSize
+	filterSize    = 6 // bytes of a fingerprint
+)
+
+// encode writes version, three times in microseconds (0: none), uuid (zero:
+// none) and fingerprint.
 func (k keyset) encode() string {
-	raw, err := json.Marshal(k)
-	if err != nil {
-		return "" // five strings always marshal
+	raw := make([]byte, 0, keysetSize)
+	raw = append(raw, keysetVersion)
+	for _, text := range []string{k.From, k.To, k.Time} {
+		var micros int64
+		if t, err := time.Parse(wallLayout, text); err == nil {
+			micros = t.UnixMicro()
+		}
+		raw = binary.BigEndian.AppendUint64(raw, uint64(micros)) //nolint:gosec // read back the same way
 	}
+	id, _ := uuid.Parse(k.UUID) // zero when there is none
+	raw = append(raw, id[:]...)
+	filter, _ := hex.DecodeString(k.Filter)
+	raw = append(raw, filter...)
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // decodeKeyset reads a cursor and refuses one that is not ours or belongs to
 // other filters: it would skip rows silently.
 func decodeKeyset(op, cursor, filter string) (keyset, error) {
-	var k keyset
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
-		err = json.Unmarshal(raw, &k)
-	}
-	for _, t := range []string{k.From, k.To, k.Time} {
-		if err == nil && t != "" {
-			_, err = time.Parse(wallLayout, t)
-		}
-	}
-	if err == nil && k.UUID != "" {
-		_, err = uuid.Parse(k.UUID)
-	}
-	if err != nil || k.From == "" || k.To == "" {
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimSpace(cursor))
+	if err != nil || len(raw) != keysetSize || raw[0] != keysetVersion {
 		return keyset{}, invalid(op, "cursor", fmt.Sprintf("cursor %q is not one that this operation gave", clip(cursor)), cursorHint)
 	}
+	var k keyset
+	for i, to := range []*string{&k.From, &k.To, &k.Time} {
+		micros := int64(binary.BigEndian.Uint64(raw[1+8*i:])) //nolint:gosec // written the same way
+		if micros != 0 {
+			*to = time.UnixMicro(micros).UTC().Format(wallLayout)
+		}
+	}
+	if id := uuid.UUID(raw[25:41]); id != uuid.Nil {
+		k.UUID = id.String()
+	}
+	k.Filter = hex.EncodeToString(raw[41:])
 	if k.Filter != filter {
 		return keyset{}, invalid(op, "cursor", "the cursor was given for other filters", cursorHint)
+	}
+	for _, text := range []string{k.From, k.To, k.Time} {
+		if _, err := time.Parse(wallLayout, text); err != nil && text != "" {
+			return keyset{}, invalid(op, "cursor", "the cursor holds no date", cursorHint)
+		}
 	}
 	return k, nil
 }
@@ -68,10 +91,10 @@ func decodeKeyset(op, cursor, filter string) (keyset, error) {
 func fingerprint(parts any) string {
 	raw, err := json.Marshal(parts)
 	if err != nil {
-		return "unhashable"
+		raw = nil // strings always marshal
 	}
 	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:filterSize])
 }
 
 // pageOffset reads the cursor of a limit/offset list: the number of rows that

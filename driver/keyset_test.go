@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/url"
 	"testing"
@@ -10,28 +11,43 @@ import (
 
 func TestKeysetRoundTrip(t *testing.T) {
 	t.Parallel()
-	k := keyset{
-		From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000",
-		Time: "2026-01-15 10:00:00.123456", UUID: "018f2b6e-7c3a-7000-8000-000000000001", Filter: "abc",
+	filter := fingerprint([]string{"a"})
+	for _, k := range []keyset{
+		{
+			From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000001",
+			Time: "2026-01-15 10:00:00.123456", UUID: "018f2b6e-7c3a-7000-8000-000000000001", Filter: filter,
+		},
+		{From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000", Filter: filter},
+		{From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000", Time: "2026-01-15 10:00:00.000000", Filter: filter},
+	} {
+		require.Len(t, k.encode(), 63)
+		got, err := decodeKeyset("op", k.encode(), filter)
+		require.NoError(t, err)
+		require.Equal(t, k, got)
 	}
-	got, err := decodeKeyset("op", k.encode(), "abc")
-	require.NoError(t, err)
-	require.Equal(t, k, got)
 }
 
 func TestKeysetRefuses(t *testing.T) {
 	t.Parallel()
-	good := keyset{From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000", Filter: "abc"}
-	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	filter, other := fingerprint([]string{"a"}), fingerprint([]string{"b"})
+	require.NotEqual(t, filter, other)
+	good := keyset{From: "2026-01-01 00:00:00.000000", To: "2026-02-01 00:00:00.000000", Filter: filter}
+	raw, err := base64.RawURLEncoding.DecodeString(good.encode())
+	require.NoError(t, err)
+	raw[0] = 9
+	far := bytes.Repeat([]byte{0x7f}, keysetSize)
+	far[0] = keysetVersion
+	copy(far[41:], raw[41:])
+	encode := base64.RawURLEncoding.EncodeToString
 	for name, cursor := range map[string]string{
 		"no base64":      "!!!",
-		"no JSON":        encode("hello"),
-		"empty":          encode("{}"),
-		"wrong time":     encode(`{"f":"2026-01-01 00:00:00.000000","t":"2026-02-01 00:00:00.000000","s":"' OR 1=1","h":"abc"}`),
-		"wrong uuid":     encode(`{"f":"2026-01-01 00:00:00.000000","t":"2026-02-01 00:00:00.000000","s":"2026-01-15 10:00:00.123456","u":"x","h":"abc"}`),
-		"another filter": keyset{From: good.From, To: good.To, Filter: "other"}.encode(),
+		"text":           encode([]byte("' OR 1=1")),
+		"short":          good.encode()[:60],
+		"later version":  encode(raw),
+		"no date":        encode(far),
+		"another filter": keyset{From: good.From, To: good.To, Filter: other}.encode(),
 	} {
-		_, err := decodeKeyset("get_events", cursor, "abc")
+		_, err := decodeKeyset("get_events", cursor, filter)
 		require.ErrorIs(t, err, KindInvalid, name)
 	}
 }

@@ -77,8 +77,6 @@ func notices(res driver.QueryResult, now time.Time) []string {
 	switch {
 	case res.HasMore && !res.OwnLimit:
 		out = append(out, fmt.Sprintf("Only the first %d rows: the query has no LIMIT of its own. Add one, or aggregate.", len(res.Rows)))
-	case res.HasMore:
-		out = append(out, fmt.Sprintf("More rows match than LIMIT %d.", res.Limit))
 	case res.MoreUnknown:
 		out = append(out, fmt.Sprintf("%d rows is the most that this query can give; whether more match is not known.", len(res.Rows)))
 	}

@@ -69,7 +69,7 @@ func objectTable(res driver.ListObjectsResult) tools.Table {
 	}
 	t := tools.NewTable(columns, rows)
 	if res.Kind == driver.ObjectEvents {
-		t.Units = "last_30_days: events"
+		t.Units = "last_30_days counts events"
 	}
 	return t
 }
