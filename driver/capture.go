@@ -127,7 +127,7 @@ func (c *Client) CaptureBatch(ctx context.Context, p CaptureBatchParams) (Captur
 	}
 	outcomes, ready, first := prepareBatch(p.Events, time.Now())
 	if len(ready) == 0 {
-		return CaptureBatchResult{}, invalid(op, first.attr, first.text, first.hint)
+		return CaptureBatchResult{}, invalid(op, first.attr, "no event of the batch can be sent; "+first.attr+": "+first.text, first.hint)
 	}
 	key, err := c.projectToken(ctx)
 	if err != nil {
