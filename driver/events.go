@@ -119,7 +119,7 @@ func newEventSelect(op string, f EventFilter, columns []string, cursor string) (
 		}
 		s.columns = append(s.columns, name)
 	}
-	print := fingerprint([]any{f.Events, f.Person, f.Where})
+	print := fingerprint([]any{op, f.Events, f.Person, f.Where})
 	if cursor != "" {
 		s.place, err = decodeKeyset(op, cursor, print)
 		return s, err

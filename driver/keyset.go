@@ -80,7 +80,7 @@ func decodeKeyset(op, cursor, filter string) (keyset, error) {
 		return keyset{}, invalid(op, "cursor", "the cursor was given for other filters", cursorHint)
 	}
 	for _, text := range []string{k.From, k.To, k.Time} {
-		if _, err := time.Parse(wallLayout, text); err != nil && text != "" {
+		if _, err := time.Parse(wallLayout, text); err != nil && (text != "" || k.From == "" || k.To == "") {
 			return keyset{}, invalid(op, "cursor", "the cursor holds no date", cursorHint)
 		}
 	}

@@ -45,6 +45,7 @@ func TestKeysetRefuses(t *testing.T) {
 		"short":          good.encode()[:60],
 		"later version":  encode(raw),
 		"no date":        encode(far),
+		"no span":        keyset{Time: good.From, Filter: filter}.encode(),
 		"another filter": keyset{From: good.From, To: good.To, Filter: other}.encode(),
 	} {
 		_, err := decodeKeyset("get_events", cursor, filter)

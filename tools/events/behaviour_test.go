@@ -134,7 +134,12 @@ func TestGetEventsFails(t *testing.T) {
 	d.Refused(t, driver.KindInvalid, "cursor", "get_events", `{"cursor":"abc"}`)
 	first := d.OK(t, "get_events", `{"limit":1}`)
 	d.Refused(t, driver.KindInvalid, "other filters", "get_events", fmt.Sprintf(`{"limit":1,"events":["x"],"cursor":%q}`, first.Cursor))
+	a := d.CallWith(WithOutputDir(t.Context(), t.TempDir()), t, d.Client, "export_events", fmt.Sprintf(`{"cursor":%q}`, first.Cursor))
+	require.True(t, a.IsError, "the cursor of a list that runs the other way")
 	d.WithoutScopes(t, "query:read", []string{"project:read"}, "get_events", `{}`)
+	narrow := d.ClientWith(t, d.PostHog.AddKey("queries only", []string{"query:read"}))
+	a = d.CallWith(t.Context(), t, narrow, "get_events", `{}`)
+	require.False(t, a.IsError, a.Text)
 	d.SurvivesFault(t, queryPath, "get_events", `{}`)
 }
 
