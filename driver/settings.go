@@ -206,15 +206,14 @@ func stripBearer(v string) string {
 	return v
 }
 
-// guardFileHost ignores a host from the file when the key comes from elsewhere:
-// a stray file must not send somebody's key to another host.
+// guardFileHost ignores a host from the file unless the key that is used stands
+// in the same file: a stray file must not send somebody's key to another host.
+// The path of a key file is no key: it may point at anybody's.
 func (l *settingsLoader) guardFileHost() {
-	key := l.found[SettingKey]
-	if key.place == "" || l.found[SettingKeyFile].place != "" && key.place == "file" {
-		key = l.found[SettingKeyFile]
-	}
+	path := l.found[SettingKeyFile].place
+	trusted := l.found[SettingKey].place == "file" && (path == "" || path == "file")
 	for _, name := range []string{SettingHost, SettingIngestHost} {
-		if f := l.found[name]; f.place == "file" && key.place != "file" {
+		if f := l.found[name]; f.place == "file" && !trusted {
 			delete(l.found, name)
 			l.warn("%s in %s is ignored: a file's host is used only together with the key of the same file", f.name, l.in.File)
 		}

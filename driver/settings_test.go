@@ -139,6 +139,8 @@ func TestSettingsAliases(t *testing.T) {
 func TestSettingsWarnings(t *testing.T) {
 	t.Parallel()
 	const good = "POSTHOG_PERSONAL_API_KEY=phx_file0000000\n"
+	keyFile := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(keyFile, []byte("phx_ofsomebody00"), 0o600))
 	cases := []struct {
 		name string
 		in   sources
@@ -151,6 +153,7 @@ func TestSettingsWarnings(t *testing.T) {
 		{"stray file", sources{env: map[string]string{"POSTHOG_PERSONAL_API_KEY": "phx_env00000000"}, file: good + "POSTHOG_HOST=https://evil.example"}, "POSTHOG_HOST in"},
 		{"stray file, capture", sources{env: map[string]string{"POSTHOG_PERSONAL_API_KEY": "phx_env00000000"}, file: "POSTHOG_INGEST_HOST=https://evil.example"}, "POSTHOG_INGEST_HOST in"},
 		{"file without a key", sources{file: "POSTHOG_HOST=https://evil.example"}, "is ignored"},
+		{"stray file that points at a key", sources{file: "POSTHOG_PERSONAL_API_KEY_FILE=" + keyFile + "\nPOSTHOG_HOST=https://evil.example"}, "is ignored"},
 		{"proxy", sources{env: map[string]string{"HTTPS_PROXY": "http://p:1"}}, "POSTHOG_USE_PROXY=true"},
 	}
 	for _, tc := range cases {
