@@ -18,8 +18,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sql string) {
 		q, err := Parse(sql)
 		if err != nil {
-			var syntax *SyntaxError
-			if errors.As(err, &syntax) {
+			if syntax, ok := errors.AsType[*SyntaxError](err); ok {
 				require.LessOrEqual(t, syntax.Offset, len(sql))
 				require.NotEmpty(t, syntax.Message)
 			} else {

@@ -71,21 +71,6 @@ func readGolden(t testing.TB) []goldenCase {
 	return decodeGolden(t, z)
 }
 
-func writeGolden(t *testing.T, cases []goldenCase) {
-	t.Helper()
-	var buf bytes.Buffer
-	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	require.NoError(t, err)
-	for _, c := range cases {
-		line, err := json.Marshal(c)
-		require.NoError(t, err)
-		_, err = z.Write(append(line, '\n'))
-		require.NoError(t, err)
-	}
-	require.NoError(t, z.Close())
-	require.NoError(t, os.WriteFile(goldenFile(), buf.Bytes(), 0o600))
-}
-
 // compareGolden parses each statement and compares: the same tree where
 // PostHog's parser takes it, an error where it does not.
 func compareGolden(t *testing.T, cases []goldenCase) {

@@ -137,7 +137,7 @@ func jsonJoin(j *JoinExpr) any {
 
 func jsonTable(t Table) any {
 	if v, ok := t.(*ValuesQuery); ok {
-		return jsonNode{"node": "ValuesQuery", "rows": jsonList(v.Rows, func(row []Expr) any { return jsonExprs(row) })}
+		return jsonNode{"node": "ValuesQuery", "rows": jsonList(v.Rows, jsonExprs)}
 	}
 	e, _ := t.(Expr)
 	return jsonExpr(e)

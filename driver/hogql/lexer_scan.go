@@ -186,8 +186,8 @@ func isWord(c byte) bool   { return isLetter(c) || isDigit(c) }
 // isWideSpace reports whether r is white space outside ASCII: editors and
 // documents paste such characters, and PostHog takes them for spaces.
 func isWideSpace(r rune) bool {
-	switch {
-	case r == 0x85, r == 0xA0, r == 0x1680, r == 0x2028, r == 0x2029, r == 0x202F, r == 0x205F, r == 0x3000, r == 0xFEFF:
+	switch r {
+	case 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF:
 		return true
 	}
 	return 0x2000 <= r && r <= 0x200A

@@ -4,6 +4,7 @@ package hogql
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 // with PostHog's parser and compares the trees. ORACLE_DIR is a folder with
 // parse.mjs and its node_modules; UPDATE_GOLDEN=1 rewrites the golden file.
 func TestOracleParser(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("ORACLE_DIR")
 	require.NotEmpty(t, dir, "set ORACLE_DIR to the folder with parse.mjs and its node_modules")
 
@@ -53,4 +55,19 @@ func askOracle(t *testing.T, dir string, statements []string) []goldenCase {
 		cases[i].HogQL = statements[i]
 	}
 	return cases
+}
+
+func writeGolden(t *testing.T, cases []goldenCase) {
+	t.Helper()
+	var buf bytes.Buffer
+	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	require.NoError(t, err)
+	for _, c := range cases {
+		line, err := json.Marshal(c)
+		require.NoError(t, err)
+		_, err = z.Write(append(line, '\n'))
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	require.NoError(t, os.WriteFile(goldenFile(), buf.Bytes(), 0o600))
 }

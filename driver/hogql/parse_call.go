@@ -75,7 +75,7 @@ func (p *parser) arguments() argList {
 			l.distinct = true
 		}
 	}
-	if p.kind() != tokRParen && !(p.at(kwOrder) && p.peek(1).kw == kwBy) {
+	if p.kind() != tokRParen && !p.atGrouping() {
 		start := p.tok()
 		l.args = p.exprList()
 		if q, ok := l.args[0].(Query); ok && len(l.args) == 1 && p.setFollows() && !p.at(kwOrder) {
@@ -84,7 +84,7 @@ func (p *parser) arguments() argList {
 	}
 	if p.at(kwOrder) && p.peek(1).kw == kwBy {
 		p.pos += 2
-		l.order = p.orderList("ORDER BY")
+		l.order = p.orderList()
 	}
 	if p.at(kwFrom) {
 		p.fail(p.tok(), "HogQL separates arguments with commas, not with FROM: substring(s, 1, 2), or toYear(timestamp) for a part of a date")
@@ -100,7 +100,7 @@ func (p *parser) withinGroup(c *Call, t token, list argList) Expr {
 	open := p.expectKind(tokLParen, "`(`", "WITHIN GROUP")
 	p.expect(kwOrder, "ORDER BY", "WITHIN GROUP (")
 	p.expect(kwBy, "BY", "ORDER")
-	c.WithinGroup = p.orderList("ORDER BY")
+	c.WithinGroup = p.orderList()
 	p.closing(tokRParen, open)
 	if list.distinct || list.order != nil {
 		p.fail(t, "DISTINCT and ORDER BY cannot stand inside a function with WITHIN GROUP")
@@ -138,7 +138,7 @@ func (p *parser) window() *WindowExpr {
 	if p.at(kwOrder) {
 		p.pos++
 		p.expect(kwBy, "BY", "ORDER")
-		w.OrderBy = p.orderList("ORDER BY")
+		w.OrderBy = p.orderList()
 	}
 	if t := p.tok(); p.accept(kwRows) || p.accept(kwRange) {
 		w.FrameMethod = "ROWS"

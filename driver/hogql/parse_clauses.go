@@ -1,7 +1,8 @@
 package hogql
 
 // orderList reads the items of ORDER BY. It takes no comma at the end.
-func (p *parser) orderList(after string) []*OrderExpr {
+func (p *parser) orderList() []*OrderExpr {
+	after := "ORDER BY"
 	var list []*OrderExpr
 	for {
 		list = append(list, p.orderExpr(after))

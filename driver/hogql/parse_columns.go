@@ -1,5 +1,7 @@
 package hogql
 
+import "strings"
+
 // star reads * with what can follow it: EXCLUDE (...), or COLUMNS(...) to
 // spread.
 func (p *parser) star() Expr {
@@ -28,12 +30,11 @@ func (p *parser) exclude() []string {
 	open := p.advance()
 	var list []string
 	for {
-		name := p.identifier("a column", "EXCLUDE (")
-		for p.kind() == tokDot {
-			p.pos++
-			name += "." + p.identifier("a name", "`.`")
+		name := []string{p.identifier("a column", "EXCLUDE (")}
+		for p.acceptKind(tokDot) {
+			name = append(name, p.identifier("a name", "`.`"))
 		}
-		list = append(list, name)
+		list = append(list, strings.Join(name, "."))
 		if !p.acceptKind(tokComma) || p.kind() == tokRParen {
 			break
 		}
@@ -112,7 +113,8 @@ func (p *parser) columns() Expr {
 // behind EXCLUDE (...).
 func (p *parser) replaceFollows(n int) bool {
 	if p.peek(n).kw == kwExclude && p.peek(n+1).kind == tokLParen {
-		for n += 2; p.peek(n).kind != tokRParen && p.peek(n).kind != tokEOF; n++ {
+		for p.peek(n).kind != tokRParen && p.peek(n).kind != tokEOF {
+			n++
 		}
 		n++
 	}

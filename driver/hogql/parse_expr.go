@@ -106,8 +106,12 @@ func (p *parser) right(t token, least level) Expr {
 // clause or the end of the text cannot, although a clause's keyword could be
 // a column's name.
 func (p *parser) operandFollows() bool {
-	t := p.tok()
-	return !endsList(t) && !(isAny(t, kwGroup, kwOrder) && p.peek(1).kw == kwBy)
+	return !endsList(p.tok()) && !p.atGrouping()
+}
+
+// atGrouping reports whether GROUP BY or ORDER BY stands here.
+func (p *parser) atGrouping() bool {
+	return p.atAny(kwGroup, kwOrder) && p.peek(1).kw == kwBy
 }
 
 func arithmeticOp(k tokenKind) string {

@@ -56,7 +56,10 @@ func (p *parser) joinType() (string, bool) {
 	case p.atAny(kwLeft, kwInner) && p.peek(1).kw == kwArray, p.at(kwArray):
 		return "", false
 	}
-	natural := p.accept(kwNatural) // read and dropped by PostHog's parser
+	if !p.atAny(kwNatural, kwJoin, kwAll, kwAny, kwAsof, kwSemi, kwAnti, kwInner, kwLeft, kwRight, kwFull, kwOuter) {
+		return "", false
+	}
+	p.accept(kwNatural) // read and dropped by PostHog's parser
 	start := p.pos
 	seen := map[keyword]bool{}
 	for p.atAny(kwAll, kwAny, kwAsof, kwSemi, kwAnti, kwInner, kwLeft, kwRight, kwFull, kwOuter) {
@@ -65,9 +68,6 @@ func (p *parser) joinType() (string, bool) {
 			p.fail(t, "`%s` stands twice before JOIN", p.text(t))
 		}
 		seen[t.kw] = true
-	}
-	if p.pos == start && !natural && !p.at(kwJoin) {
-		return "", false
 	}
 	t := p.tokens[start]
 	p.expect(kwJoin, "JOIN", p.before())
@@ -214,7 +214,7 @@ func (p *parser) joinTable() *JoinExpr {
 		p.pos++
 		j.Table = &Field{Span: p.from(start), Chain: []string{p.name(open)}}
 		p.tableArgs(j)
-	case isName(open) && !(isAny(open, kwGroup, kwOrder) && p.peek(1).kw == kwBy):
+	case isName(open) && !p.atGrouping():
 		p.pos++
 		f := &Field{Chain: []string{p.name(open)}}
 		for p.acceptKind(tokDot) {
@@ -274,9 +274,9 @@ func (p *parser) tableAliases(j *JoinExpr) {
 func (p *parser) parenTable() (Table, *JoinExpr) {
 	open := p.advance()
 	if p.queryFollows() {
-		q := p.selectSet()
+		table, _ := p.selectSet().(Table)
 		p.closing(tokRParen, open)
-		return q.(Table), nil
+		return table, nil
 	}
 	start := p.tok().start
 	j := p.joins()
@@ -287,7 +287,8 @@ func (p *parser) parenTable() (Table, *JoinExpr) {
 	}
 	p.closing(tokRParen, open)
 	if plain {
-		return q.(Table), nil
+		table, _ := q.(Table)
+		return table, nil
 	}
 	return nil, j
 }

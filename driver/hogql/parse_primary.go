@@ -158,7 +158,7 @@ func (p *parser) primary() Expr {
 		p.pos++
 		return &Constant{Span: Span{t.start, t.end}}
 	}
-	if !isName(t) || isAny(t, kwGroup, kwOrder) && p.peek(1).kw == kwBy {
+	if !isName(t) || p.atGrouping() {
 		p.failOperand(t)
 	}
 	if l := p.lambda(); l != nil {
@@ -170,10 +170,10 @@ func (p *parser) primary() Expr {
 		}
 	}
 	next := p.peek(1)
-	switch {
-	case next.kind == tokLParen:
+	switch next.kind {
+	case tokLParen:
 		return p.call()
-	case next.kind == tokColonEquals:
+	case tokColonEquals:
 		p.pos += 2
 		value := p.expr()
 		return &NamedArgument{Span: p.from(t.start), Name: p.name(t), Value: value}

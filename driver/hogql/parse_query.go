@@ -71,7 +71,6 @@ func (p *parser) setRest(first Query, start int) Query {
 		set.Subsequent = append(set.Subsequent, &SelectSetNode{Span: p.from(t.start), Operator: op, Query: member})
 	}
 	if set != nil {
-		set.Span = p.from(start)
 		first = set
 	}
 	if set != nil && p.lastOffset != nil && set.Subsequent[len(set.Subsequent)-1].Query == Query(p.lastOffset) && !p.setFollows() {
@@ -83,10 +82,13 @@ func (p *parser) setRest(first Query, start int) Query {
 	if p.at(kwOrder) && p.peek(1).kw == kwBy {
 		t := p.advance()
 		p.pos++
-		p.orderList("ORDER BY")
+		p.orderList()
 		p.droppedOrder = append(p.droppedOrder, p.from(t.start))
 	}
 	p.setLimit(first)
+	if set != nil {
+		set.Span = p.from(start)
+	}
 	return first
 }
 
@@ -162,7 +164,7 @@ func (p *parser) selectQuery(start int, ctes []*CTE) *SelectQuery {
 		p.pos++
 		p.expect(kwBy, "BY", "ORDER")
 		p.clause = "ORDER BY"
-		q.OrderBy = p.orderList("ORDER BY")
+		q.OrderBy = p.orderList()
 		if p.at(kwInterpolate) {
 			p.unsupported(p.tok(), "INTERPOLATE")
 		}

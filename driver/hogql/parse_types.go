@@ -119,7 +119,7 @@ func (p *parser) typeParameters() string {
 			if !ok {
 				p.unsupported(t, "an expression as a type's parameter")
 			}
-			parts = append(parts, typeConstant(p, c))
+			parts = append(parts, c.Text(p.sql)) // as it is written, case and all
 		}
 		if !p.acceptKind(tokComma) {
 			break
@@ -127,11 +127,6 @@ func (p *parser) typeParameters() string {
 	}
 	p.closing(tokRParen, open)
 	return "(" + strings.Join(parts, ", ") + ")"
-}
-
-// typeConstant is the text of a constant parameter, as PostHog keeps it.
-func typeConstant(p *parser, c *Constant) string {
-	return c.Text(p.sql)
 }
 
 func lower(s string) string { return strings.ToLower(s) }

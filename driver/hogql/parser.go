@@ -2,6 +2,7 @@ package hogql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -112,15 +113,7 @@ func (p *parser) at(kw keyword) bool { return p.tokens[p.pos].kw == kw }
 func (p *parser) atAny(kws ...keyword) bool { return isAny(p.tok(), kws...) }
 
 func isAny(t token, kws ...keyword) bool {
-	if t.kw == kwNone {
-		return false
-	}
-	for _, kw := range kws {
-		if t.kw == kw {
-			return true
-		}
-	}
-	return false
+	return t.kw != kwNone && slices.Contains(kws, t.kw)
 }
 
 // accept steps over the keyword if it is there.

@@ -1,6 +1,9 @@
 package hogql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // hasTimeBound reports whether a SELECT keeps out old rows: a condition that
 // every row must meet compares timestamp with something from below. {filters}
@@ -35,18 +38,9 @@ type timeBound struct {
 func (t timeBound) bounds(e Expr) bool {
 	switch v := e.(type) {
 	case *And:
-		for _, part := range v.Exprs {
-			if t.bounds(part) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v.Exprs, t.bounds)
 	case *Or:
-		for _, part := range v.Exprs {
-			if !t.bounds(part) {
-				return false
-			}
-		}
-		return true
+		return t.all(v.Exprs)
 	case *Alias:
 		return t.bounds(v.Expr)
 	case *BetweenExpr:
@@ -60,6 +54,11 @@ func (t timeBound) bounds(e Expr) bool {
 		return t.callBounds(v)
 	}
 	return false
+}
+
+// all reports whether each of the conditions bounds.
+func (t timeBound) all(list []Expr) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(e Expr) bool { return !t.bounds(e) })
 }
 
 // compares reports whether left op right bounds timestamp from below.
@@ -79,19 +78,9 @@ func (t timeBound) compares(op string, left, right Expr) bool {
 func (t timeBound) callBounds(c *Call) bool {
 	switch c.Name {
 	case "and":
-		for _, part := range c.Args {
-			if t.bounds(part) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(c.Args, t.bounds)
 	case "or":
-		for _, part := range c.Args {
-			if !t.bounds(part) {
-				return false
-			}
-		}
-		return len(c.Args) > 0
+		return t.all(c.Args)
 	}
 	op := map[string]string{"equals": "==", "greater": ">", "greaterOrEquals": ">=", "less": "<", "lessOrEquals": "<="}[c.Name]
 	return op != "" && len(c.Args) == 2 && t.compares(op, c.Args[0], c.Args[1])
@@ -113,14 +102,7 @@ func (t timeBound) isTime(e Expr) bool {
 	case *ArithmeticOperation:
 		return (v.Op == "+" || v.Op == "-") && t.isTime(v.Left)
 	case *Call:
-		if isAgeFunction(v.Name) {
-			return false
-		}
-		for _, arg := range v.Args {
-			if t.isTime(arg) {
-				return strings.HasPrefix(v.Name, "to") || strings.HasPrefix(strings.ToLower(v.Name), "date") || v.Name == "assumeNotNull" || v.Name == "timezone"
-			}
-		}
+		return growsWithTime(v.Name) && slices.ContainsFunc(v.Args, t.isTime)
 	case *Tuple: // (timestamp, uuid) > (...), as keyset pages have it
 		return len(v.Exprs) > 0 && t.isTime(v.Exprs[0])
 	}
@@ -134,6 +116,14 @@ func (t timeBound) isAge(e Expr) bool {
 		return false
 	}
 	return t.isTime(c.Args[1])
+}
+
+// growsWithTime reports whether a function of a time converts or truncates it.
+func growsWithTime(name string) bool {
+	if isAgeFunction(name) {
+		return false
+	}
+	return strings.HasPrefix(name, "to") || strings.HasPrefix(strings.ToLower(name), "date") || name == "assumeNotNull" || name == "timezone"
 }
 
 func isAgeFunction(name string) bool {
