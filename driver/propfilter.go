@@ -129,25 +129,29 @@ func (f propertyFilter) person() personFilter {
 // properties['plan']. Equality compares as text, whatever type PostHog has
 // detected for the property; order compares numbers when the value is one.
 func (f propertyFilter) hogql(b *sqlBuilder, field string) string {
+	text := field // a column is text already, and in the sort key only as it is
+	if strings.HasSuffix(field, "]") {
+		text = "toString(" + field + ")"
+	}
 	switch f.operator {
 	case "is_set":
 		return field + " IS NOT NULL"
 	case "is_not_set":
 		return field + " IS NULL"
 	case "exact":
-		return "toString(" + field + ") = " + b.bind(f.value)
+		return text + " = " + b.bind(f.value)
 	case "is_not":
-		return "(toString(" + field + ") != " + b.bind(f.value) + " OR " + field + " IS NULL)"
+		return "(" + text + " != " + b.bind(f.value) + " OR " + field + " IS NULL)"
 	case "icontains":
-		return "toString(" + field + ") ILIKE " + b.bind("%"+escapeLike(f.value)+"%")
+		return text + " ILIKE " + b.bind("%"+escapeLike(f.value)+"%")
 	case "not_icontains":
-		return "(toString(" + field + ") NOT ILIKE " + b.bind("%"+escapeLike(f.value)+"%") + " OR " + field + " IS NULL)"
+		return "(" + text + " NOT ILIKE " + b.bind("%"+escapeLike(f.value)+"%") + " OR " + field + " IS NULL)"
 	}
 	sign := map[string]string{"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[f.operator]
 	if n, err := strconv.ParseFloat(f.value, 64); err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) {
 		return "toFloat(" + field + ") " + sign + " " + b.bind(n)
 	}
-	return "toString(" + field + ") " + sign + " " + b.bind(f.value)
+	return text + " " + sign + " " + b.bind(f.value)
 }
 
 // escapeLike makes the wildcards of LIKE ordinary characters.
@@ -155,8 +159,8 @@ func escapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-// sqlBuilder collects the bound values of a statement. Nothing but these
-// placeholders carries a caller's text into HogQL.
+// sqlBuilder collects the bound values of a statement. A caller's text gets
+// into HogQL only as such a value, or as the name of a property in quotes.
 type sqlBuilder struct {
 	values map[string]any
 }

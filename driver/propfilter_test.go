@@ -79,7 +79,8 @@ func TestFilterHogQL(t *testing.T) {
 		{"url~50%_off", "toString(properties['url']) ILIKE {v0}", map[string]any{"v0": `%50\%\_off%`}},
 		{"!x", "properties['x'] IS NULL", map[string]any{}},
 		{"person.plan", "person.properties['plan'] IS NOT NULL", map[string]any{}},
-		{"distinct_id=a", "toString(distinct_id) = {v0}", map[string]any{"v0": "a"}},
+		{"distinct_id=a", "distinct_id = {v0}", map[string]any{"v0": "a"}},
+		{"person_id!=a", "(toString(person_id) != {v0} OR toString(person_id) IS NULL)", map[string]any{"v0": "a"}},
 		{"it's=1", `toString(properties['it\'s']) = {v0}`, map[string]any{"v0": "1"}},
 	}
 	for _, tt := range tests {
