@@ -116,9 +116,9 @@ func checkAnnotation(op string, p CreateAnnotationParams) error {
 	case !slices.Contains(scopes, p.Scope):
 		return invalid(op, "scope", fmt.Sprintf("scope %.40q", p.Scope), "Use one of "+strings.Join(scopes, ", ")+".")
 	case p.Scope == "dashboard" && p.DashboardID <= 0:
-		return invalid(op, "dashboard_id", "scope dashboard without a dashboard", "Give the dashboard's id, or use scope project.")
+		return invalid(op, "dashboard_id", "scope dashboard without a dashboard", "Give the dashboard's id as dashboard_id, or use scope project.")
 	case p.Scope == "dashboard_item" && p.InsightID <= 0:
-		return invalid(op, "insight_id", "scope dashboard_item without an insight", "Give the insight's numeric id from get_insights, or use scope project.")
+		return invalid(op, "insight_id", "scope dashboard_item without an insight", "Give the insight's numeric id from get_insights as insight_id, or use scope project.")
 	case p.Scope != "dashboard" && p.DashboardID != 0:
 		return invalid(op, "dashboard_id", "a dashboard with scope "+p.Scope, "Use scope dashboard.")
 	case p.Scope != "dashboard_item" && p.InsightID != 0:
