@@ -84,7 +84,8 @@ func (s *Store) CreateCohort(c Cohort) (Cohort, error) {
 }
 
 // PatchCohort changes a cohort through a function that works on a copy; an
-// error of it is given back and nothing changes. Deleted = true deletes.
+// error of it is given back and nothing changes. Deleted = true deletes. The
+// store is locked meanwhile: the function must not call it.
 func (s *Store) PatchCohort(id int64, change func(*Cohort) error) (Cohort, error) {
 	s.mu.Lock()
 	i := slices.IndexFunc(s.world.Cohorts, func(c *Cohort) bool { return c.ID == id && !c.Deleted })
