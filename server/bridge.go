@@ -11,7 +11,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/posthog-mcp/posthog-mcp/driver"
 	"github.com/posthog-mcp/posthog-mcp/prompts"
 	"github.com/posthog-mcp/posthog-mcp/resources"
 	"github.com/posthog-mcp/posthog-mcp/tools"
@@ -52,13 +51,12 @@ func (s *Server) call(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallTo
 	start := time.Now()
 	ctx, done := s.calls.enter(ctx)
 	defer done()
-	ctx, trace := driver.WithTrace(ctx)
 	ctx = events.WithOutputDir(ctx, s.cfg.OutputDir)
 	if report := s.progress(ctx, req); report != nil {
 		ctx = tools.WithProgress(ctx, report)
 	}
 	res := s.cfg.Registry.Call(ctx, s.cfg.Client, req.Params.Name, rawArguments(req))
-	s.logCall(ctx, req.Params.Name, res, trace.Data(), time.Since(start))
+	s.logCall(ctx, req.Params.Name, res, time.Since(start))
 
 	out := &mcp.CallToolResult{
 		Content: []mcp.Content{mcp.NewTextContent(res.Text)},
@@ -112,7 +110,8 @@ func (s *Server) progress(ctx context.Context, req mcp.CallToolRequest) func(don
 }
 
 // logCall writes the one line of a tool call.
-func (s *Server) logCall(ctx context.Context, tool string, res *tools.Result, t driver.TraceData, took time.Duration) {
+func (s *Server) logCall(ctx context.Context, tool string, res *tools.Result, took time.Duration) {
+	t := res.Trace
 	level, outcome := slog.LevelInfo, "ok"
 	if res.IsError {
 		level, outcome = slog.LevelWarn, "error"

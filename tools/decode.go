@@ -114,8 +114,7 @@ func (d *decoder) unknown(prefix, key string, params []Param) {
 		d.problem(prefix+clip(key, 60), "is unknown; this tool takes no arguments")
 		return
 	}
-	near := Nearest(key, names, 1)[0]
-	d.problem(prefix+clip(key, 60), "is unknown; nearest is %s; known: %s", near, strings.Join(names, ", "))
+	d.problem(prefix+clip(key, 60), "is unknown%s; known: %s", nearestIs(key, names), strings.Join(names, ", "))
 }
 
 // err gives the problems as one error.

@@ -8,7 +8,9 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/driver"
 )
 
-// Nearest gives up to n of the known names, the most similar to name first.
+// Nearest gives up to n of the known names, the most similar to name first. A
+// name that shares too little with it is left out: a far-fetched suggestion
+// sends a model astray.
 func Nearest(name string, known []string, n int) []string {
 	type scored struct {
 		name string
@@ -23,9 +25,20 @@ func Nearest(name string, known []string, n int) []string {
 	})
 	out := make([]string, 0, n)
 	for _, s := range list[:min(n, len(list))] {
-		out = append(out, s.name)
+		if s.far <= max(2, min(len(name), len(s.name))/2) {
+			out = append(out, s.name)
+		}
 	}
 	return out
+}
+
+// nearestIs is a clause that names the nearest of the known names, "" when
+// none is near.
+func nearestIs(name string, known []string) string {
+	if near := Nearest(name, known, 1); len(near) > 0 {
+		return "; nearest is " + near[0]
+	}
+	return ""
 }
 
 // distance is the number of edits between two names, spelling style apart; a

@@ -218,7 +218,7 @@ func (p *Param) leaf() *Param {
 func (p *Param) literal(text string) (json.RawMessage, error) {
 	switch p.Type {
 	case String, DateTime:
-		return json.Marshal(text)
+		return appendTree(nil, text), nil
 	case Array:
 		if strings.HasPrefix(text, "[") {
 			break

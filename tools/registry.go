@@ -194,7 +194,10 @@ func (r *Registry) unknown(name string) error {
 	for i, t := range r.list {
 		names[i] = t.Spec().Name
 	}
-	e.Hint = "Nearest tools: " + strings.Join(Nearest(name, names, 3), ", ") + "."
+	e.Hint = "tools/list names them all."
+	if near := Nearest(name, names, 3); len(near) > 0 {
+		e.Hint = "Nearest tools: " + strings.Join(near, ", ") + "."
+	}
 	return e
 }
 

@@ -109,8 +109,7 @@ func (d *decoder) enum(path string, p Param, s string) (any, bool) {
 			return e, true
 		}
 	}
-	d.problem(path, "%s is not one of %s; nearest is %s",
-		quote(s), strings.Join(p.Enum, ", "), Nearest(s, p.Enum, 1)[0])
+	d.problem(path, "%s is not one of %s%s", quote(s), strings.Join(p.Enum, ", "), nearestIs(s, p.Enum))
 	return nil, false
 }
 
