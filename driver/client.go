@@ -26,15 +26,15 @@ type Config struct {
 	Version    string            // of this program, for the User-Agent
 	Logger     *slog.Logger      // nil: discard
 	Transport  http.RoundTripper // nil: a tuned http.Transport
-	Timeouts   Timeouts          //
+	Timeouts   Timeouts          // of calls and attempts
 	AllowHTTP  bool              // plain http to a host that is not this machine
 	UseProxy   bool              // honour HTTPS_PROXY and the like
 	MaxBody    int64             // bytes of one decompressed answer; 0: 32 MiB
 
 	Quota     quota.Config  // rate windows and where they are kept; PostHog Cloud's, in memory
-	Retry     RetryConfig   //
-	Breaker   BreakerConfig //
-	Smoothing Smoothing     //
+	Retry     RetryConfig   // attempts, waits and the retry budget
+	Breaker   BreakerConfig // when to stop sending for a while
+	Smoothing Smoothing     // pace of bursts
 	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 16 for each other class
 }
 

@@ -239,6 +239,7 @@ func TestSettingsRateLimits(t *testing.T) {
 		c, err := New(s.Config)
 		require.NoError(t, err)
 		require.Len(t, c.Status().Windows, want, regime)
+		require.Equal(t, regime == "none", s.Config.Smoothing.PerSecond < 0)
 		require.NoError(t, c.Close())
 	}
 }

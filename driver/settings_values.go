@@ -145,6 +145,9 @@ func (l *settingsLoader) limits() {
 		l.fail(fmt.Errorf("%s: %w", l.found[SettingRateLimits].name, err))
 	}
 	l.out.Config.Quota.Windows = windows
+	if regime == "none" { // nothing to pace for: the bulkheads alone protect the host
+		l.out.Config.Smoothing.PerSecond = -1
+	}
 	l.show(SettingRateLimits, regime, "")
 
 	total := Timeouts{}.withDefaults().Total
