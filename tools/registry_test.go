@@ -114,8 +114,8 @@ func TestRegistryCallExplains(t *testing.T) {
 	r, err := tools.New(tools.Config{Sets: someTools(), ReadOnly: true})
 	require.NoError(t, err)
 	for name, want := range map[string]string{
-		"get_cohort":              "Nearest tools: get_cohorts,",
-		"cohorts_get":             "Nearest tools: get_cohorts,",
+		"get_cohort":              "Nearest tools: get_cohorts.",
+		"cohorts_get":             "Nearest tools: get_cohorts.",
 		"hogql_query":             "It is called query here.",
 		"create_cohort":           "not offered: this server is read-only",
 		"":                        `there is no tool \"\"`,
