@@ -366,24 +366,6 @@ func TestTestAccountsAndFilters(t *testing.T) {
 	require.Positive(t, others)
 }
 
-// FuzzRun: whatever the node, there is an answer that is JSON, or an error.
-func FuzzRun(f *testing.F) {
-	for _, i := range shared.Insights() {
-		f.Add([]byte(i.Query))
-	}
-	f.Add([]byte(`{"kind":"ErrorTrackingQuery","dateRange":{"date_from":"-7d"},"orderBy":"users","volumeResolution":3,"withAggregations":true}`))
-	f.Add([]byte(`{"kind":"ExperimentQuery","experiment_id":1,"metric":{"kind":"ExperimentMetric","metric_type":"mean","source":{"kind":"EventsNode","event":"a"}}}`))
-	f.Add([]byte(`{"kind":"ExperimentExposureQuery","experiment_id":2}`))
-	s := handmade(f, did{"x", "note_created", time.Hour, map[string]any{"amount": 3.0}}, did{"y", "$pageview", 2 * time.Hour, nil}, did{"y", "$exception", time.Hour, nil})
-	f.Fuzz(func(t *testing.T, node []byte) {
-		answer, err := Run(t.Context(), s.Snapshot(), s, node)
-		if err == nil {
-			_, err = json.Marshal(answer)
-			require.NoError(t, err)
-		}
-	})
-}
-
 func TestEverySavedInsightRuns(t *testing.T) {
 	t.Parallel()
 	ran := 0
