@@ -8,9 +8,7 @@ import (
 func addArrayAggregates(t map[string]aggDef) {
 	t["groupArray"] = aggDef{1, 1, buildGroupArray}
 	t["groupUniqArray"] = aggDef{1, 1, buildGroupUniqArray}
-	t["groupArraySorted"] = aggDef{1, 1, buildGroupArraySorted}
 	t["topK"] = aggDef{1, 1, buildTopK}
-	t["topKWeighted"] = aggDef{2, 2, buildTopK}
 	t["retention"] = aggDef{1, 32, buildRetention}
 }
 
@@ -53,30 +51,6 @@ func buildGroupUniqArray(c *aggCall) (*aggImpl, error) {
 	}}, err
 }
 
-type sortedState struct {
-	v     []any
-	limit int64
-}
-
-func (s *sortedState) add(a []any) { s.v = append(s.v, a[0]) }
-
-func (s *sortedState) result() any {
-	out := slices.Clone(s.v)
-	if out == nil {
-		out = []any{}
-	}
-	sortValues(out)
-	return out[:min(int64(len(out)), s.limit)]
-}
-
-func buildGroupArraySorted(c *aggCall) (*aggImpl, error) {
-	limit, err := c.intParam(0, 0)
-	if err == nil && limit == 0 {
-		err = queryError(codeBadArguments, "Aggregate function groupArraySorted needs the number of elements as a parameter")
-	}
-	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState { return &sortedState{limit: limit} }}, err
-}
-
 // topState counts values exactly; equal counts keep the order of first sight.
 type topState struct {
 	at    map[string]int
@@ -86,22 +60,18 @@ type topState struct {
 
 type topItem struct {
 	v any
-	n float64
+	n int
 }
 
 func (s *topState) add(a []any) {
-	weight := 1.0
-	if len(a) > 1 {
-		weight, _ = toFloat(a[1], 0).(float64)
-	}
-	key := rowKey(a[:1])
+	key := rowKey(a)
 	i, ok := s.at[key]
 	if !ok {
 		i = len(s.items)
 		s.at[key] = i
 		s.items = append(s.items, topItem{v: a[0]})
 	}
-	s.items[i].n += weight
+	s.items[i].n++
 }
 
 func (s *topState) result() any {

@@ -13,7 +13,7 @@ func addBasicAggregates(t map[string]aggDef) {
 	t["max"] = aggDef{1, 1, pick(func(have, v any) bool { return compareValues(v, have) > 0 })}
 	first := aggDef{1, 1, pick(func(any, any) bool { return false })}
 	last := aggDef{1, 1, pick(func(any, any) bool { return true })}
-	for _, n := range []string{"any", "first_value", "any_value"} {
+	for _, n := range []string{"any", "first_value"} {
 		t[n] = first
 	}
 	for _, n := range []string{"anyLast", "last_value"} {
@@ -21,7 +21,7 @@ func addBasicAggregates(t map[string]aggDef) {
 	}
 	t["argMin"] = aggDef{2, 2, argPick(func(c int) bool { return c < 0 })}
 	t["argMax"] = aggDef{2, 2, argPick(func(c int) bool { return c > 0 })}
-	for _, n := range []string{"uniq", "uniqExact", "uniqHLL12", "uniqCombined", "uniqCombined64", "uniqTheta"} {
+	for _, n := range []string{"uniq", "uniqExact", "uniqHLL12", "uniqTheta"} {
 		t[n] = aggDef{1, 9, buildUniq}
 	}
 	for name, op := range map[string]func(a, b uint64) uint64{

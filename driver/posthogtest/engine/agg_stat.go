@@ -119,7 +119,6 @@ func addQuantiles(t map[string]aggDef) {
 	t["quantiles"] = aggDef{1, 1, buildQuantile}
 	t["quantileExact"] = aggDef{1, 1, buildQuantile}
 	t["medianExact"] = aggDef{1, 1, buildQuantile}
-	t["quantilesExact"] = aggDef{1, 1, buildQuantile}
 }
 
 // quantileState sorts what it saw; plain quantiles interpolate, exact ones
@@ -189,7 +188,7 @@ func (s *quantileState) number(i int) any { return number(s.v[i], s.t) }
 
 func buildQuantile(c *aggCall) (*aggImpl, error) {
 	exact := len(c.name) > 5 && c.name[len(c.name)-5:] == "Exact"
-	many := c.name == "quantiles" || c.name == "quantilesExact"
+	many := c.name == "quantiles"
 	t := c.types[0]
 	if !t.isNumber() && !(exact && t.isDateOrTime()) && t.k != kNothing {
 		if t.isDateOrTime() {

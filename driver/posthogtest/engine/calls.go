@@ -15,7 +15,7 @@ func canonicalName(name string) string {
 	case "count", "sum", "avg", "min", "max", "any", "now", "lower", "upper", "round", "floor", "abs", "concat", "length",
 		"substring", "trim", "rank", "row_number", "dense_rank", "replace", "if", "not", "and", "or", "coalesce",
 		"percent_rank", "ntile", "lag", "lead", "first_value", "last_value", "nth_value", "least", "greatest", "sqrt",
-		"exp", "ln", "log", "power", "pow", "sign", "median", "reverse", "repeat", "cast", "mod", "in", "like", "ilike":
+		"exp", "ln", "log", "power", "pow", "sign", "median", "reverse", "repeat", "in", "like", "ilike":
 		return lower
 	case "ifnull":
 		return "ifNull"
@@ -23,7 +23,7 @@ func canonicalName(name string) string {
 		return "nullIf"
 	case "isnull":
 		return "isNull"
-	case "ceil", "ceiling":
+	case "ceil":
 		return "ceil"
 	case "substr", "mid":
 		return "substring"
@@ -61,9 +61,9 @@ func canonicalName(name string) string {
 		return "covarPop"
 	case "covar_samp":
 		return "covarSamp"
-	case "any_value":
-		return "any"
-	case "lttrim", "ltrim":
+	case "array_agg":
+		return "groupArray"
+	case "ltrim":
 		return "trimLeft"
 	case "rtrim":
 		return "trimRight"
@@ -74,6 +74,9 @@ func canonicalName(name string) string {
 // call compiles a function call: an aggregate, a function with lambdas, one of
 // the special forms, or a plain function.
 func (s *scope) call(n *hogql.Call) (*expr, error) {
+	if !offered(n.Name) {
+		return nil, unknownFunction(n.Name)
+	}
 	if name, ok := parseAggregate(n.Name); ok {
 		return s.aggregateCall(n, name)
 	}
@@ -141,61 +144,36 @@ func isWindowOnly(name string) bool {
 	return slices.Contains([]string{"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "lagInFrame", "leadInFrame", "nth_value"}, name)
 }
 
+// offered reports whether HogQL offers the function. The exceptions are window
+// functions and aggregates that PostHog documents beside its list, EXISTS, and
+// what its parser makes of CASE.
+func offered(name string) bool {
+	if _, _, ok := hogql.KnownFunction(name); ok {
+		return true
+	}
+	switch name {
+	case "retention", "sequenceMatch", "sequenceCount", "percent_rank", "cume_dist", "ntile", "exists", "_caseWithExpression", "array", "tuple":
+		return true
+	}
+	n, ok := parseAggregate(name)
+	if !ok || n.base == name {
+		return false
+	}
+	_, _, ok = hogql.KnownFunction(n.base)
+	return ok || n.base == "retention" || strings.HasPrefix(n.base, "sequence")
+}
+
 // unknownFunction tells a function of HogQL that the engine lacks from one
 // that HogQL itself refuses.
 func unknownFunction(name string) error {
-	if knownFunction(name) {
+	if _, _, ok := hogql.KnownFunction(name); ok {
 		return notSupported("function %s", name)
 	}
 	msg := "Unsupported function call '" + name + "(...)'."
-	if near := nearestFunction(name); near != "" {
-		msg += " Perhaps you meant '" + near + "(...)'?"
+	if near := hogql.NearestFunctions(name); len(near) > 0 {
+		msg += " Perhaps you meant '" + near[0] + "(...)'?"
 	}
 	return &QueryError{Code: codeNotImplemented, Message: msg}
-}
-
-// nearestFunction is the implemented function whose name is most like name.
-func nearestFunction(name string) string {
-	best, at := "", 4
-	lower := strings.ToLower(name)
-	try := func(c string) {
-		if d := editDistance(lower, strings.ToLower(c), at); d < at || d == at && best != "" && c < best {
-			best, at = c, d
-		}
-	}
-	for _, c := range sortedKeys(functionTable()) {
-		try(c)
-	}
-	for _, c := range sortedKeys(aggregateTable()) {
-		try(c)
-	}
-	for _, c := range sortedKeys(arrayFunctions()) {
-		try(c)
-	}
-	return best
-}
-
-// editDistance counts the edits between two short words, up to limit.
-func editDistance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		prev := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := prev
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			prev, row[j] = row[j], min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // arrayJoinCall registers an arrayJoin: the row repeats for each element. The

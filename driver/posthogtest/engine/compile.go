@@ -64,7 +64,8 @@ func (s *scope) compile(e hogql.Expr) (*expr, error) {
 	case *hogql.Placeholder:
 		return s.placeholder(n)
 	case *hogql.Dict:
-		return nil, notSupported("dictionary literals {...}")
+		parts := []hogql.Expr{&hogql.Constant{Value: "__hx_tag"}, &hogql.Constant{Value: "__hx_obj"}}
+		return s.apply("tuple", append(parts, children(n)...)...)
 	case *hogql.ColumnsExpr:
 		return nil, notSupported("COLUMNS(...) and * EXCLUDE")
 	case *computed:

@@ -268,6 +268,29 @@ func addArraySets(t table) {
 			}, nil
 		})
 	}
+	t.add("hasSubstr", "aa", func(c *callInfo) (*typ, impl, error) {
+		if superType(c.t[0].elem(), c.t[1].elem()) == nil {
+			return nil, nil, c.illegal(1)
+		}
+		return mk(kUInt8), func(a []any) any {
+			l, part := list(a[0]), list(a[1])
+			for i := 0; i+len(part) <= len(l); i++ {
+				if slices.EqualFunc(l[i:i+len(part)], part, func(x, y any) bool { return compareNullable(x, y) == 0 }) {
+					return truth(true)
+				}
+			}
+			return truth(false)
+		}, nil
+	})
+	t.add("arrayWithConstant", "i*", func(c *callInfo) (*typ, impl, error) {
+		return arrayOf(c.t[1]), func(a []any) any {
+			n := whole(a[0])
+			if n < 0 || n > maxRange {
+				return queryError("too_large_array_size", "Too large or negative array size: %d", n)
+			}
+			return slices.Repeat([]any{a[1]}, int(n))
+		}, nil
+	})
 	t.add("arrayIntersect", "aa+", func(c *callInfo) (*typ, impl, error) {
 		et := c.t[0].elem()
 		for _, at := range c.t[1:] {

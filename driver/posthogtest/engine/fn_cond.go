@@ -57,7 +57,6 @@ func addConditionalFunctions(t table) {
 	}
 	t["transform"] = buildTransform
 	t["_caseWithExpression"] = buildCase
-	t["caseWithExpression"] = buildCase
 }
 
 // buildMultiIf is if(c, a, b) and multiIf(c1, a1, c2, a2, ..., b). Only the

@@ -25,13 +25,11 @@ func addConversions(t table) {
 	t["_toDate"] = buildToDate
 	t["toDateTime"] = buildToDateTime
 	t["toDateTime64"] = buildToDateTime64
-	for _, name := range []string{"parseDateTimeBestEffort", "parseDateTime64BestEffort"} {
-		t[name] = func(s *scope, args []*expr) (*expr, error) {
-			if err := checkArguments(name, "s?**", args); err != nil {
-				return nil, err
-			}
-			return parsedTime(args[0], dateTime64(6, s.r.loc), s.r.loc), nil
+	t["parseDateTimeBestEffort"] = func(s *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("parseDateTimeBestEffort", "s?**", args); err != nil {
+			return nil, err
 		}
+		return parsedTime(args[0], dateTime64(6, s.r.loc), s.r.loc), nil
 	}
 	t.simple("toIntOrZero", "s", mk(kInt64), func(a []any) any {
 		if v := castText(a[0], mk(kInt64), time.UTC); v != nil {

@@ -49,12 +49,6 @@ func addDateParts(t table) {
 	part("toYYYYMMDDhhmmss", mk(kUInt64), func(t time.Time) int {
 		return ymd(t)*1_000_000 + t.Hour()*10_000 + t.Minute()*100 + t.Second()
 	})
-	for name, old := range map[string]string{
-		"DAY": "toDayOfMonth", "day": "toDayOfMonth", "month": "toMonth", "year": "toYear", "hour": "toHour",
-		"minute": "toMinute", "second": "toSecond", "quarter": "toQuarter",
-	} {
-		t.alias(name, old)
-	}
 	t.add("toDayOfWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
 		mode, err := c.constantInt(1, 0)
 		if err != nil {
@@ -110,22 +104,19 @@ func addDateParts(t table) {
 		loc, err := c.zoneOf(0, 1)
 		return u32, func(a []any) any { return uint64(seconds(moment(a[0], loc)) / microsPerSecond) }, err //nolint:gosec // after 1970
 	})
-	for name, unit := range map[string]instant{"toUnixTimestamp64Milli": 1000, "toUnixTimestamp64Micro": 1, "toUnixTimestamp64Second": microsPerSecond} {
-		t.add(name, "D", func(c *callInfo) (*typ, impl, error) {
-			if c.t[0].k != kDateTime64 {
-				return nil, nil, c.illegal(0)
-			}
-			return mk(kInt64), func(a []any) any {
-				at, _ := a[0].(instant)
-				return int64(at / unit)
-			}, nil
-		})
-	}
+	t.add("toUnixTimestamp64Milli", "D", func(c *callInfo) (*typ, impl, error) {
+		if c.t[0].k != kDateTime64 {
+			return nil, nil, c.illegal(0)
+		}
+		return mk(kInt64), func(a []any) any {
+			at, _ := a[0].(instant)
+			return int64(at / 1000)
+		}, nil
+	})
 	t.add("timeZoneOf", "D", func(c *callInfo) (*typ, impl, error) {
 		name := zone(c.t[0].tz, c.loc).String()
 		return mk(kString), func([]any) any { return name }, nil
 	})
-	t.alias("timezoneOf", "timeZoneOf")
 	t.add("timeZoneOffset", "D", func(c *callInfo) (*typ, impl, error) {
 		loc := zone(c.t[0].tz, c.loc)
 		return mk(kInt32), func(a []any) any { _, off := local(a[0], loc).Zone(); return int64(off) }, nil

@@ -11,7 +11,6 @@ func addDateFunctions(t table) {
 		return constant(dateTime64(6, s.r.loc), s.r.now), checkArguments("now", "?*+", args)
 	}
 	t["now"] = now
-	t["now64"] = now
 	t["nowInBlock"] = now
 	t["today"] = func(s *scope, args []*expr) (*expr, error) {
 		return constant(mk(kDate), dateOf(s.r.now.in(s.r.loc))), checkArguments("today", "?*", args)
@@ -23,7 +22,7 @@ func addDateFunctions(t table) {
 		low := strings.ToLower(unit)
 		t.add("toStartOf"+unit, "d?s", func(c *callInfo) (*typ, impl, error) { return c.start(low, 1, time.Monday, 1) })
 	}
-	for name, minutes := range map[string]int64{"toStartOfFiveMinutes": 5, "toStartOfFiveMinute": 5, "toStartOfTenMinutes": 10, "toStartOfFifteenMinutes": 15, "timeSlot": 30} {
+	for name, minutes := range map[string]int64{"toStartOfFiveMinutes": 5, "toStartOfTenMinutes": 10, "toStartOfFifteenMinutes": 15, "timeSlot": 30} {
 		t.add(name, "d?s", func(c *callInfo) (*typ, impl, error) { return c.start("minute", minutes, time.Monday, 1) })
 	}
 	t.add("toMonday", "d?s", func(c *callInfo) (*typ, impl, error) { return c.start("week", 1, time.Monday, 1) })
@@ -81,16 +80,14 @@ func addDateFunctions(t table) {
 		}
 		return dateTime64(3, loc), func(a []any) any { return instant(whole(a[0]) * 1000) }, nil
 	})
-	for _, name := range []string{"makeDate", "make_date"} {
-		t.simple(name, "iii", mk(kDate), func(a []any) any {
-			y, m, d := int(whole(a[0])), time.Month(whole(a[1])), int(whole(a[2])) //nolint:gosec // checked below
-			out := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-			if out.Month() != m || out.Day() != d || y < 1970 || y > 2149 {
-				return date(0)
-			}
-			return dateOf(out)
-		})
-	}
+	t.simple("make_date", "iii", mk(kDate), func(a []any) any {
+		y, m, d := int(whole(a[0])), time.Month(whole(a[1])), int(whole(a[2])) //nolint:gosec // checked below
+		out := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+		if out.Month() != m || out.Day() != d || y < 1970 || y > 2149 {
+			return date(0)
+		}
+		return dateOf(out)
+	})
 }
 
 // start cuts argument 0 to the start of units; tz is the place of an explicit
@@ -147,7 +144,7 @@ func addUnitFunctions(t table) {
 			return &typ{k: kInterval, unit: low}, func(a []any) any { return whole(a[0]) }, nil
 		})
 	}
-	for name, sign := range map[string]int64{"timeStampAdd": 1, "timestampAdd": 1, "timeStampSub": -1, "timestampSub": -1} {
+	for name, sign := range map[string]int64{"timeStampAdd": 1, "timeStampSub": -1} {
 		t[name] = func(s *scope, args []*expr) (*expr, error) {
 			if len(args) == 2 && args[1].t.k == kInterval {
 				return s.moved(args[0], args[1], args[1].t.unit, sign)

@@ -285,6 +285,17 @@ func addFoldLambdas(t map[string]arrayFunc) {
 			return out
 		}, isCondition(val)
 	}}
+	t["arrayReverseFill"] = arrayFunc{lambda: true, build: func(elem, val *typ) (*typ, func(e, v []any) any, error) {
+		return arrayOf(elem), func(e, v []any) any {
+			out := slices.Clone(e)
+			for i := len(out) - 2; i >= 0; i-- {
+				if !truthy(v[i]) {
+					out[i] = out[i+1]
+				}
+			}
+			return out
+		}, isCondition(val)
+	}}
 	for name, after := range map[string]bool{"arraySplit": false, "arrayReverseSplit": true} {
 		t[name] = arrayFunc{lambda: true, build: func(elem, val *typ) (*typ, func(e, v []any) any, error) {
 			return arrayOf(arrayOf(elem)), func(e, v []any) any { return splitWhere(e, v, after) }, isCondition(val)

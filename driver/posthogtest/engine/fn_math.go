@@ -14,7 +14,7 @@ func addMathFunctions(t table) {
 		"ln": math.Log, "log": math.Log, "log2": math.Log2, "log10": math.Log10, "log1p": math.Log1p,
 		"sqrt": math.Sqrt, "cbrt": math.Cbrt, "erf": math.Erf, "erfc": math.Erfc,
 		"tgamma": math.Gamma, "sin": math.Sin, "cos": math.Cos, "tan": math.Tan, "asin": math.Asin,
-		"acos": math.Acos, "atan": math.Atan, "sinh": math.Sinh, "cosh": math.Cosh, "tanh": math.Tanh,
+		"acos": math.Acos, "atan": math.Atan, "sinh": math.Sinh, "cosh": math.Cosh,
 		"asinh": math.Asinh, "acosh": math.Acosh, "atanh": math.Atanh,
 		"lgamma":  func(x float64) float64 { v, _ := math.Lgamma(x); return v },
 		"degrees": func(x float64) float64 { return x * (180 / math.Pi) },
@@ -89,7 +89,6 @@ func addArithmetic(t table) {
 			return numberArithmetic(s, name, args)
 		}
 	}
-	t.alias("mod", "modulo")
 	t.add("negate", "n", func(c *callInfo) (*typ, impl, error) {
 		if c.t[0].k == kFloat64 {
 			return c.t[0], func(a []any) any { return -float(a[0]) }, nil
@@ -287,8 +286,6 @@ func addRounding(t table) {
 	rounding("floor", math.Floor)
 	rounding("ceil", math.Ceil)
 	rounding("trunc", math.Trunc)
-	t.alias("ceiling", "ceil")
-	t.alias("truncate", "trunc")
 	t.add("roundToExp2", "i", func(c *callInfo) (*typ, impl, error) {
 		if c.t[0].isSigned() {
 			return nil, nil, notSupported("roundToExp2 of signed numbers")

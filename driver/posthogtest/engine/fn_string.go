@@ -62,7 +62,6 @@ func addStringFunctions(t table) {
 			return strings.Join(parts, str(a[0]))
 		}, nil
 	})
-	t.alias("concat_ws", "concatWithSeparator")
 	t.simple("substring", "si?i", s, func(a []any) any { return cutText(str(a[0]), a) })
 	t.simple("substringUTF8", "si?i", s, func(a []any) any { return cutRunes(str(a[0]), a) })
 	t.simple("left", "si", s, func(a []any) any {
@@ -86,7 +85,6 @@ func addStringFunctions(t table) {
 		}
 		return strings.Repeat(str(a[0]), int(n))
 	})
-	t.simple("space", "i", s, func(a []any) any { return strings.Repeat(" ", int(min(max(whole(a[0]), 0), maxText))) })
 	for name, right := range map[string]bool{"leftPad": false, "lpad": false, "rightPad": true, "rpad": true} {
 		t.simple(name, "si?s", s, func(a []any) any { return pad(a, right) })
 	}
@@ -267,9 +265,8 @@ func addTrims(t table) {
 			return v
 		}
 	}
-	for _, n := range []string{"trim", "trimBoth"} {
-		t.simple(n, "s?s", mk(kString), trim(true, true))
-	}
+	t.simple("trim", "s?s", mk(kString), trim(true, true))
+	t.simple("btrim", "s?s", mk(kString), trim(true, true))
 	t.simple("trimLeft", "s?s", mk(kString), trim(true, false))
 	t.simple("trimRight", "s?s", mk(kString), trim(false, true))
 }

@@ -2,6 +2,13 @@ package engine
 
 func addTupleFunctions(t table) {
 	t["tuple"] = buildTuple
+	t["sparkline"] = func(s *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("sparkline", "a", args); err != nil {
+			return nil, err
+		}
+		word := func(v string) *expr { return constant(mk(kString), v) }
+		return buildTuple(s, []*expr{word("__hx_tag"), word("Sparkline"), word("data"), args[0]})
+	}
 	t["tupleElement"] = func(_ *scope, args []*expr) (*expr, error) {
 		if err := checkArguments("tupleElement", "ti", args); err != nil {
 			return nil, err

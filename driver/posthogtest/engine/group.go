@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
 )
@@ -9,12 +9,13 @@ import (
 // groupBy compiles the GROUP BY keys and decides whether the query aggregates.
 func (s *scope) groupBy() error {
 	q := s.q
-	switch q.GroupByMode {
-	case "", "all":
-	default:
-		return notSupported("GROUP BY %s", strings.ToUpper(strings.ReplaceAll(q.GroupByMode, "_", " ")))
-	}
 	list := q.GroupBy
+	if q.GroupByMode == "grouping_sets" {
+		list = nil
+		for _, g := range q.GroupBy {
+			list = append(list, children(g)...)
+		}
+	}
 	if q.GroupByMode == "all" {
 		list = nil
 		for _, e := range q.Select {
@@ -41,6 +42,45 @@ func (s *scope) groupBy() error {
 		}
 	}
 	s.grouped = true
+	return s.groupingSets()
+}
+
+// groupingSets lists which keys each set of ROLLUP, CUBE and GROUPING SETS
+// has.
+func (s *scope) groupingSets() error {
+	n := len(s.keys)
+	switch s.q.GroupByMode {
+	case "rollup":
+		for size := n; size >= 0; size-- {
+			set := make([]bool, n)
+			for i := range size {
+				set[i] = true
+			}
+			s.sets = append(s.sets, set)
+		}
+	case "cube":
+		if n > 8 {
+			return notSupported("CUBE of more than 8 keys")
+		}
+		for mask := 1<<n - 1; mask >= 0; mask-- {
+			set := make([]bool, n)
+			for i := range set {
+				set[i] = mask>>i&1 == 1
+			}
+			s.sets = append(s.sets, set)
+		}
+	case "grouping_sets":
+		for _, g := range s.q.GroupBy {
+			set := make([]bool, n)
+			for _, e := range children(g) {
+				fp := s.fingerprint(e)
+				for i, k := range s.keys {
+					set[i] = set[i] || k.fp == fp
+				}
+			}
+			s.sets = append(s.sets, set)
+		}
+	}
 	return nil
 }
 
@@ -69,6 +109,9 @@ func (s *scope) addKey(e hogql.Expr) error {
 		return err
 	}
 	if k.fixed {
+		return nil
+	}
+	if slices.ContainsFunc(s.keys, func(g groupKey) bool { return g.fp == fp }) {
 		return nil
 	}
 	s.keys = append(s.keys, groupKey{fp: fp, e: plainKey(k)})

@@ -191,27 +191,55 @@ func (p *selectPlan) aggregateRows(f *frame) ([]*group, error) {
 	var buf []byte
 	vals := make([]any, len(s.keys))
 	var capErr error
-	err := p.rows(f, func() bool {
-		g := only
-		if g == nil {
-			buf = buf[:0]
-			for i := range s.keys {
-				vals[i] = s.keys[i].e.eval(f)
-				buf = appendKey(buf, vals[i])
-			}
-			if g = byKey[string(buf)]; g == nil {
-				if capErr = s.r.capRows(len(list)+1, "GROUP BY"); capErr != nil {
-					return false
-				}
-				g = fresh()
-				g.keys = slices.Clone(vals)
-				byKey[string(buf)] = g
-			}
-		}
+	feed := func(g *group) bool {
 		for i, a := range s.aggs {
 			a.feed(f, g.states[i])
 		}
 		return f.err == nil
+	}
+	find := func(set int) *group {
+		buf = buf[:0]
+		if s.sets != nil {
+			buf = append(buf, byte(set))
+		}
+		for _, v := range vals {
+			buf = appendKey(buf, v)
+		}
+		g := byKey[string(buf)]
+		if g == nil {
+			if capErr = s.r.capRows(len(list)+1, "GROUP BY"); capErr != nil {
+				return nil
+			}
+			g = fresh()
+			g.keys = slices.Clone(vals)
+			byKey[string(buf)] = g
+		}
+		return g
+	}
+	row := make([]any, len(s.keys))
+	err := p.rows(f, func() bool {
+		if only != nil {
+			return feed(only)
+		}
+		for i := range s.keys {
+			row[i] = s.keys[i].e.eval(f)
+		}
+		copy(vals, row)
+		if s.sets == nil {
+			g := find(0)
+			return g != nil && feed(g)
+		}
+		for n, set := range s.sets {
+			for i, in := range set {
+				if vals[i] = row[i]; !in {
+					vals[i] = zeroOf(s.keys[i].e.t)
+				}
+			}
+			if g := find(n); g == nil || !feed(g) {
+				return false
+			}
+		}
+		return true
 	})
 	if err == nil {
 		err = capErr

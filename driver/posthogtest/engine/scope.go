@@ -118,10 +118,11 @@ type scope struct {
 	nvars   int
 
 	grouped    bool
-	hasKeys    bool // GROUP BY is present: no row, no group
-	inAgg      bool // compiling the arguments of an aggregate
-	expUsed    int  // how often ARRAY JOIN elements were named
-	earlyWhere bool // WHERE does not need the ARRAY JOIN elements
+	sets       [][]bool // GROUPING SETS: which keys each set has; nil: one, of all
+	hasKeys    bool     // GROUP BY is present: no row, no group
+	inAgg      bool     // compiling the arguments of an aggregate
+	expUsed    int      // how often ARRAY JOIN elements were named
+	earlyWhere bool     // WHERE does not need the ARRAY JOIN elements
 	keys       []groupKey
 	aggs       []*aggregate
 	wins       []*window

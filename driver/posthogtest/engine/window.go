@@ -130,6 +130,9 @@ func (s *scope) frameBound(b *hogql.WindowFrameExpr) (frameBound, error) {
 }
 
 func (s *scope) windowFunction(w *window, n *hogql.WindowFunction) (*typ, error) {
+	if !offered(n.Name) {
+		return nil, unknownFunction(n.Name)
+	}
 	params, args := n.Arguments()
 	if name, ok := parseAggregate(n.Name); ok {
 		a, err := s.newAggregate(name, params, args, n.Filter, false)

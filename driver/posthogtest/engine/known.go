@@ -1,3 +1,0 @@
-package engine
-
-func knownFunction(string) bool { return false }
