@@ -94,7 +94,7 @@ func TestTabulate(t *testing.T) {
 		},
 		"funnel": {
 			"FunnelsQuery", `[{"name":"a","order":0,"count":4},{"name":"b","order":1,"count":1,"median_conversion_time":2.5}]`,
-			[]string{"step", "count", "conversion", "median_seconds"}, [][]any{{"a", int64(4), ptr(1.0), nil}, {"b", int64(1), ptr(0.25), 2.5}},
+			[]string{"step", "count", "conversion", "median_seconds"}, [][]any{{"a", int64(4), new(1.0), nil}, {"b", int64(1), new(0.25), 2.5}},
 		},
 		"retention": {
 			"RetentionQuery", `[{"label":"Week 0","date":"d0","values":[{"count":5},{"count":2}]},{"label":"Week 1","date":"d1","values":[{"count":3}]}]`,
@@ -118,8 +118,6 @@ func TestTabulate(t *testing.T) {
 		require.Nil(t, tabulate(kind, json.RawMessage(raw), nil), kind)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestCreateInsightWrapsTheQuery(t *testing.T) {
 	t.Parallel()

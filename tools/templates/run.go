@@ -176,14 +176,15 @@ func (t *Template) define(args map[string]any) string {
 	for _, p := range t.Params {
 		pairs = append(pairs, "{"+p.Name+"}", shown(args[p.Name]))
 	}
-	text := strings.NewReplacer(pairs...).Replace(strings.TrimSpace(t.Definition))
+	var text strings.Builder
+	text.WriteString(strings.NewReplacer(pairs...).Replace(strings.TrimSpace(t.Definition)))
 	for _, name := range conditions(t.sql) {
 		if !given(args[name]) || name == "cursor" || strings.Contains(t.Definition, "{"+name+"}") {
 			continue
 		}
-		text += " Only with " + name + ": " + shown(args[name]) + "."
+		text.WriteString(" Only with " + name + ": " + shown(args[name]) + ".")
 	}
-	return text
+	return text.String()
 }
 
 // shown writes a value for people.
