@@ -18,7 +18,14 @@ var errCancelled = errors.New("query cancelled")
 
 // execute runs one query inside the concurrency and the time limit. The client
 // going away does not stop it, as at PostHog: only a cancel does.
-func (s *Server) execute(ctx context.Context, node *queryNode, id string) (map[string]any, error) {
+func (s *Server) execute(ctx context.Context, node *queryNode, id string) (body map[string]any, err error) {
+	// Queries are arbitrary text: a fault of the engine must not end a program
+	// that merely embeds it.
+	defer func() {
+		if recover() != nil {
+			body, err = nil, serverError(http.StatusInternalServerError, "error", "ClickHouse error while executing query.")
+		}
+	}()
 	if err := s.slots.acquire(ctx, s.projectID, id); err != nil {
 		return nil, s.queryError(err)
 	}
@@ -30,8 +37,6 @@ func (s *Server) execute(ctx context.Context, node *queryNode, id string) (map[s
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.maxRun)
 	defer cancel()
-	var body map[string]any
-	var err error
 	if node.Kind == "HogQLQuery" {
 		var result *hogqlResult
 		if result, err = s.execHogQL(ctx, node); err == nil {

@@ -159,7 +159,10 @@ func applyFlag(f *data.FeatureFlag, in fields) error {
 	}) {
 		return invalid("invalid_key", "key", "Only letters, numbers, hyphens (-) & underscores (_) are allowed.")
 	}
-	if _, given := in["filters"]; given {
+	if raw, given := in["filters"]; given {
+		if err := byPersonOnly(raw); err != nil {
+			return err
+		}
 		filters := data.FlagFilters{}
 		if err := in.read("filters", &filters, "a valid set of filters"); err != nil {
 			return err
@@ -171,6 +174,20 @@ func applyFlag(f *data.FeatureFlag, in fields) error {
 		f.Status = "INACTIVE"
 	}
 	return normalizeFilters(f)
+}
+
+// byPersonOnly refuses what the demo does not evaluate, rather than to
+// evaluate the flag without it.
+func byPersonOnly(raw json.RawMessage) error {
+	var extra struct {
+		Group   *int  `json:"aggregation_group_type_index"`
+		Super   []any `json:"super_groups"`
+		Holdout []any `json:"holdout_groups"`
+	}
+	if json.Unmarshal(raw, &extra) == nil && (extra.Group != nil || len(extra.Super) > 0 || len(extra.Holdout) > 0) {
+		return invalidText("not_supported_by_demo", "filters", "not supported by the demo data: flags by group, early access and holdouts")
+	}
+	return nil
 }
 
 // normalizeFilters fills in empty lists and checks the variants' shares.

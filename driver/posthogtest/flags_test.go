@@ -51,6 +51,7 @@ func TestFlagWrites(t *testing.T) {
 		"bad rollout":  {`{"key":"k","filters":{"groups":[{"rollout_percentage":101}]}}`, "invalid_input", "filters"},
 		"wrong type":   {`{"key":5}`, "invalid_input", "key"},
 		"bad JSON":     {`{"key"`, "parse_error", ""},
+		"by group":     {`{"key":"k","filters":{"aggregation_group_type_index":0}}`, "not_supported_by_demo", "filters"},
 		"wrong filter": {`{"key":"k","filters":[]}`, "invalid_input", "filters"},
 	} {
 		a := c.do(http.MethodPost, "feature_flags/", tt.body)

@@ -61,7 +61,10 @@ func (s *Server) record(line Request) {
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	s.running.Add(1)
+	if !s.enter() {
+		http.Error(w, "the server is closed", http.StatusServiceUnavailable)
+		return
+	}
 	defer s.running.Done()
 	c := &call{r: r, now: s.now(), query: r.URL.Query()}
 	line := Request{Method: r.Method, Path: r.URL.Path, Time: c.now}

@@ -65,6 +65,7 @@ type Server struct {
 	log     []Request
 	quota   Quota
 	closers []func() error
+	closed  bool
 }
 
 // New makes a server and, unless told otherwise, starts it on a loopback port.
@@ -130,12 +131,24 @@ func (s *Server) listen(addr string) error {
 	return nil
 }
 
-// Close ends every connection and running query and waits for them.
+// enter counts something that Close has to wait for; false when the server is
+// closed already.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.running.Add(1)
+	}
+	return !s.closed
+}
+
+// Close ends every connection and running query and waits for them. A second
+// call does nothing.
 func (s *Server) Close() error {
 	s.stop()
 	s.mu.Lock()
 	closers := s.closers
-	s.closers = nil
+	s.closers, s.closed = nil, true
 	s.mu.Unlock()
 	var err error
 	for _, c := range closers {

@@ -81,11 +81,18 @@ func (s *Server) serve(l net.Listener, closeIdle func()) {
 		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		BaseContext: func(net.Listener) context.Context { return s.base },
 	}
+	if !s.enter() {
+		_ = l.Close()
+		return
+	}
 	s.mu.Lock()
 	s.closers = append(s.closers, func() error {
 		closeIdle()
-		return srv.Close()
+		return srv.Close() // Serve closes the listener, also when it comes too late
 	})
 	s.mu.Unlock()
-	s.running.Go(func() { _ = srv.Serve(l) })
+	go func() {
+		defer s.running.Done()
+		_ = srv.Serve(l)
+	}()
 }
