@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -118,13 +119,14 @@ func (c *call) isHogQL() bool {
 }
 
 // intParam reads a query parameter as Django's paginators do: what is not a
-// number, or below least, is the default.
+// number, or below least, is the default. Sums of two such numbers do not
+// overflow.
 func (c *call) intParam(name string, least, def int) int {
 	n, err := strconv.Atoi(c.query.Get(name))
 	if err != nil || n < least {
 		return def
 	}
-	return n
+	return min(n, math.MaxInt32)
 }
 
 // flag reads a boolean query parameter.

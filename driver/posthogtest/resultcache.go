@@ -19,14 +19,18 @@ const (
 	refreshAgain = 3 * time.Minute
 )
 
-// maxCached bounds the number of cached answers.
-const maxCached = 256
+// Bounds of the cache: answers, and rows in all of them.
+const (
+	maxCached     = 256
+	maxCachedRows = 200_000
+)
 
 // resultCache keeps the answers of queries by project and query.
 type resultCache struct {
 	mu      sync.Mutex
 	entries map[string]*cached
 	order   []string // oldest first
+	rows    int
 }
 
 // cached is one answer with the time it was computed.
@@ -60,14 +64,26 @@ func (r *resultCache) get(key string) *cached {
 func (r *resultCache) put(entry *cached) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, old := r.entries[entry.key]; old {
-		r.order = slices.DeleteFunc(r.order, func(k string) bool { return k == entry.key })
-	} else if len(r.order) >= maxCached {
-		delete(r.entries, r.order[0])
-		r.order = r.order[1:]
+	r.drop(entry.key)
+	for len(r.order) > 0 && (len(r.order) >= maxCached || r.rows+entry.rows() > maxCachedRows) {
+		r.drop(r.order[0])
 	}
 	r.entries[entry.key] = entry
 	r.order = append(r.order, entry.key)
+	r.rows += entry.rows()
+}
+
+func (r *resultCache) drop(key string) {
+	if old := r.entries[key]; old != nil {
+		r.rows -= old.rows()
+		delete(r.entries, key)
+		r.order = slices.DeleteFunc(r.order, func(k string) bool { return k == key })
+	}
+}
+
+func (e *cached) rows() int {
+	rows, _ := e.body["results"].([][]any)
+	return len(rows)
 }
 
 // answer is the body of a query's answer with the cache's fields.

@@ -18,7 +18,7 @@ const maxRuns = 1000
 type tasks struct {
 	mu      sync.Mutex
 	byID    map[string]*taskStatus
-	cancels map[string]context.CancelCauseFunc
+	cancels map[string]*running
 	runs    []queryRun
 }
 
@@ -50,19 +50,25 @@ type queryRun struct {
 	failed        bool
 }
 
+// running is a query that can be cancelled.
+type running struct{ cancel context.CancelCauseFunc }
+
 func newTasks() *tasks {
-	return &tasks{byID: map[string]*taskStatus{}, cancels: map[string]context.CancelCauseFunc{}}
+	return &tasks{byID: map[string]*taskStatus{}, cancels: map[string]*running{}}
 }
 
 // begin gives the context that a query of this id runs under.
 func (t *tasks) begin(base context.Context, id string) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(base)
+	own := &running{cancel}
 	t.mu.Lock()
-	t.cancels[id] = cancel
+	t.cancels[id] = own
 	t.mu.Unlock()
 	return ctx, func() {
 		t.mu.Lock()
-		delete(t.cancels, id)
+		if t.cancels[id] == own { // and not a later query of the same id
+			delete(t.cancels, id)
+		}
 		t.mu.Unlock()
 		cancel(nil)
 	}
@@ -184,11 +190,11 @@ func (s *Server) pollQuery(c *call) (*reply, error) {
 func (s *Server) cancelQuery(c *call) (*reply, error) {
 	id := c.params["id"]
 	s.tasks.mu.Lock()
-	cancel, running := s.tasks.cancels[id]
+	query := s.tasks.cancels[id]
 	delete(s.tasks.byID, id)
 	s.tasks.mu.Unlock()
-	if running && c.query.Get("dequeue_only") != "true" {
-		cancel(errCancelled)
+	if query != nil && c.query.Get("dequeue_only") != "true" {
+		query.cancel(errCancelled)
 	}
 	return ok(map[string]string{"message": "Query task revoked"})
 }
