@@ -71,7 +71,7 @@ func place(a driver.Annotation) string {
 
 // CreateIn are the arguments of create_annotation.
 type CreateIn struct {
-	Content     string     `json:"content" jsonschema:"Text" minlen:"1" maxlen:"8192" example:"v2 released"`
+	Content     string     `json:"content" jsonschema:"Text" example:"v2 released"`
 	Date        tools.Time `json:"date,omitzero" jsonschema:"Moment that it marks; default now" example:"2026-03-01T14:30:00Z"`
 	Scope       string     `json:"scope,omitempty" jsonschema:"What it is shown on" enum:"project,organization,dashboard,dashboard_item" default:"project"`
 	InsightID   int64      `json:"insight_id,omitempty" jsonschema:"For scope dashboard_item" min:"1" example:"7"`

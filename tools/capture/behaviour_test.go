@@ -52,15 +52,15 @@ func TestCaptureEventRefuses(t *testing.T) {
 	t.Parallel()
 	d := demotest.Start(t, Tools())
 	for says, args := range map[string]string{
-		"distinct_id":   `{"event":"x"}`,
-		"placeholder":   `{"event":"x","distinct_id":"anonymous"}`,
-		"event":         `{"event":"","distinct_id":"u"}`,
-		"in the future": `{"event":"x","distinct_id":"u","timestamp":"2026-12-31"}`,
-		"calendar":      `{"event":"x","distinct_id":"u","timestamp":"2026-02-31"}`,
-		"UUID":          `{"event":"x","distinct_id":"u","uuid":"7"}`,
-		"event_name":    `{"event_name":"x","distinct_id":"u"}`,
-		"properties":    `{"event":"x","distinct_id":"u","properties":[1]}`,
-		"at most 200":   `{"event":"x","distinct_id":"` + strings.Repeat("u", 201) + `"}`,
+		"distinct_id":    `{"event":"x"}`,
+		"placeholder":    `{"event":"x","distinct_id":"anonymous"}`,
+		"event":          `{"event":"","distinct_id":"u"}`,
+		"in the future":  `{"event":"x","distinct_id":"u","timestamp":"2026-12-31"}`,
+		"calendar":       `{"event":"x","distinct_id":"u","timestamp":"2026-02-31"}`,
+		"UUID":           `{"event":"x","distinct_id":"u","uuid":"7"}`,
+		"event_name":     `{"event_name":"x","distinct_id":"u"}`,
+		"properties":     `{"event":"x","distinct_id":"u","properties":[1]}`,
+		"201 characters": `{"event":"x","distinct_id":"` + strings.Repeat("u", 201) + `"}`,
 	} {
 		d.Refused(t, driver.KindInvalid, says, "capture_event", args)
 	}

@@ -9,11 +9,11 @@ import (
 
 // EventIn are the arguments of capture_event, and an item of capture_batch.
 type EventIn struct {
-	Event      string         `json:"event" jsonschema:"Event name" minlen:"1" maxlen:"200" example:"signup"`
-	DistinctID string         `json:"distinct_id" jsonschema:"Id of the person" minlen:"1" maxlen:"200" example:"user-1"`
+	Event      string         `json:"event" jsonschema:"Event name" example:"signup"`
+	DistinctID string         `json:"distinct_id" jsonschema:"Id of the person" example:"user-1"`
 	Properties map[string]any `json:"properties,omitempty" jsonschema:"Also $set, $set_once, $groups" example:"{\"plan\":\"pro\"}"`
 	Timestamp  tools.Time     `json:"timestamp,omitzero" jsonschema:"When; default now" example:"2026-03-01T14:30:00Z"`
-	UUID       string         `json:"uuid,omitempty" jsonschema:"Repeat on resending" maxlen:"36" example:"0198f3c1-0000-7000-8000-000000000001"`
+	UUID       string         `json:"uuid,omitempty" jsonschema:"Repeat on resending" example:"0198f3c1-0000-7000-8000-000000000001"`
 }
 
 func (in EventIn) params(ctx context.Context, ph *driver.Client) driver.CaptureEventParams {

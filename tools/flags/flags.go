@@ -94,7 +94,7 @@ func variants(list []driver.FlagVariant) string {
 
 // SubjectIn is whom a flag is evaluated for.
 type SubjectIn struct {
-	DistinctID       string            `json:"distinct_id" jsonschema:"Id of the person" minlen:"1" maxlen:"200" example:"user-1"`
+	DistinctID       string            `json:"distinct_id" jsonschema:"Id of the person" example:"user-1"`
 	PersonProperties map[string]any    `json:"person_properties,omitempty" jsonschema:"Used in place of the stored ones" example:"{\"plan\":\"pro\"}"`
 	Groups           map[string]string `json:"groups,omitempty" jsonschema:"Group type to key" example:"{\"company\":\"acme\"}"`
 }
@@ -105,7 +105,7 @@ func (s SubjectIn) subject() driver.FlagSubject {
 
 // EvaluateIn are the arguments of evaluate_flag.
 type EvaluateIn struct {
-	Key string `json:"key" jsonschema:"Flag key" minlen:"1" maxlen:"400" example:"new-nav"`
+	Key string `json:"key" jsonschema:"Flag key" example:"new-nav"`
 	SubjectIn
 }
 
@@ -160,7 +160,7 @@ func evaluateFlag() tools.Tool {
 // EvaluateAllIn are the arguments of evaluate_flags.
 type EvaluateAllIn struct {
 	SubjectIn
-	Keys []string `json:"keys,omitempty" jsonschema:"Flag keys; default all active" maxitems:"200" minlen:"1" maxlen:"400" example:"new-nav,beta"`
+	Keys []string `json:"keys,omitempty" jsonschema:"Flag keys; default all active" maxitems:"200" example:"new-nav,beta"`
 }
 
 // EvaluateAllOut is the answer of evaluate_flags.

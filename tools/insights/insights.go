@@ -106,10 +106,10 @@ func day(t time.Time) any {
 
 // CreateIn are the arguments of create_insight.
 type CreateIn struct {
-	Name         string          `json:"name" jsonschema:"Name" minlen:"1" maxlen:"400" example:"Weekly signups"`
-	SQL          string          `json:"sql,omitempty" jsonschema:"HogQL, or give query" maxlen:"100000" example:"SELECT count() FROM events WHERE timestamp > now() - INTERVAL 7 DAY"`
+	Name         string          `json:"name" jsonschema:"Name" example:"Weekly signups"`
+	SQL          string          `json:"sql,omitempty" jsonschema:"HogQL, or give query" example:"SELECT count() FROM events WHERE timestamp > now() - INTERVAL 7 DAY"`
 	Query        json.RawMessage `json:"query,omitempty" jsonschema:"TrendsQuery, FunnelsQuery, RetentionQuery… node" example:"{\"kind\":\"TrendsQuery\",\"series\":[{\"kind\":\"EventsNode\",\"event\":\"signup\"}]}"`
-	Description  string          `json:"description,omitempty" jsonschema:"For people" maxlen:"4000" example:"New accounts per week"`
+	Description  string          `json:"description,omitempty" jsonschema:"For people" example:"New accounts per week"`
 	DashboardIDs []int64         `json:"dashboard_ids,omitempty" jsonschema:"Dashboards to put it on" maxitems:"50"`
 }
 

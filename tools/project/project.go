@@ -45,7 +45,7 @@ func getProjectInfo() tools.Tool {
 		Name: "get_project_info", Title: "Get project information",
 		Doc: "Tells which PostHog project this is: id, name, time zone and present time there, host, " +
 			"who counts as a test account, and what the key may do.",
-		Effect: tools.Reads, Scopes: []string{"project:read"}, Class: driver.ClassRead,
+		Effect: tools.Reads, Class: driver.ClassRead,
 		Examples: []string{`{}`},
 		Run: func(ctx context.Context, ph *driver.Client, _ None) (InfoOut, error) {
 			info, err := ph.ProjectInfo(ctx)

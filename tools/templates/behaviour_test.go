@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -106,6 +107,12 @@ func TestGetRecentEvents(t *testing.T) {
 	}
 	none := d.OK(t, "get_recent_events", `{"distinct_id":"' OR 1=1 --"}`)
 	require.Empty(t, none.Rows, "a value is never part of the statement")
+	// The newest events are never those of PostHog's cache.
+	last := fmt.Sprintf(`{"distinct_id":%q,"after":"2026-06-29","limit":1}`, "brand-new")
+	require.Empty(t, d.OK(t, "get_recent_events", last).Rows)
+	_, err := d.Client.CaptureEvent(t.Context(), driver.CaptureEventParams{Event: "fresh", DistinctID: "brand-new", Timestamp: demotest.Now().Add(-time.Minute)})
+	require.NoError(t, err)
+	require.Len(t, d.OK(t, "get_recent_events", last).Rows, 1)
 	d.Refused(t, driver.KindInvalid, "limit", "get_recent_events", `{"limit":501}`)
 	d.Refused(t, driver.KindInvalid, "property", "get_recent_events", `{"property":"a\u0000b"}`)
 }

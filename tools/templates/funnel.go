@@ -15,12 +15,12 @@ import (
 
 // FunnelIn are the arguments of analyze_funnel.
 type FunnelIn struct {
-	Steps        []string   `json:"steps" jsonschema:"Events in order; conditions in brackets: purchase[plan=pro]" minitems:"2" maxitems:"20" minlen:"1" maxlen:"400" example:"signup_started,user_signed_up"`
+	Steps        []string   `json:"steps" jsonschema:"Events in order, with conditions: purchase[plan=pro]" minitems:"2" maxitems:"20" example:"signup_started,user_signed_up"`
 	After        tools.Time `json:"after,omitzero" jsonschema:"Start: -7d or ISO date" default:"-30d"`
 	Before       tools.Time `json:"before,omitzero" jsonschema:"End; now without" example:"2026-03-31"`
-	Window       string     `json:"window,omitempty" jsonschema:"Time to convert: 30min, 12h, 14d, 2w" default:"14d" maxlen:"10"`
+	Window       string     `json:"window,omitempty" jsonschema:"Time to convert: 30min, 12h, 14d, 2w" default:"14d"`
 	Order        string     `json:"order,omitempty" jsonschema:"strict: nothing in between" enum:"ordered,strict,unordered" default:"ordered"`
-	Breakdown    string     `json:"breakdown,omitempty" jsonschema:"Split by property: plan or person.plan" maxlen:"400" example:"person.plan"`
+	Breakdown    string     `json:"breakdown,omitempty" jsonschema:"Split by property: plan or person.plan" example:"person.plan"`
 	TestAccounts bool       `json:"test_accounts,omitempty" jsonschema:"Include internal users"`
 }
 

@@ -21,6 +21,7 @@ type Template struct {
 	Toolset    string   `yaml:"toolset" json:"toolset,omitempty"`       // core when left out
 	Definition string   `yaml:"definition" json:"definition,omitempty"` // what is counted, in every answer; {name} shows a value
 	Units      string   `yaml:"units" json:"units,omitempty"`           // of the columns
+	Fresh      bool     `yaml:"fresh" json:"fresh,omitempty"`           // never from PostHog's cache
 	Cursor     string   `yaml:"cursor" json:"cursor,omitempty"`         // column whose last value continues the list, for a parameter cursor
 
 	sql  string
@@ -110,7 +111,7 @@ func (p Param) input() (tools.Param, error) {
 	case "string":
 		in.Type = tools.String
 	case "property":
-		in.Type, in.MinLen, in.MaxLen = tools.String, 1, 400
+		in.Type = tools.String
 	case "int":
 		in.Type = tools.Integer
 	case "float":
@@ -123,7 +124,7 @@ func (p Param) input() (tools.Param, error) {
 		in.Type, in.Enum = tools.Array, nil
 		in.Items = &tools.Param{Type: tools.String, Enum: p.Enum}
 		if p.Type == "properties" {
-			in.MinItems, in.MaxItems, in.Items.MinLen, in.Items.MaxLen = 1, 30, 1, 400
+			in.MinItems, in.MaxItems = 1, 30
 		}
 	default:
 		return in, fmt.Errorf("type %q is none of string, int, float, bool, date, list, property, properties", p.Type)

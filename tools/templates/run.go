@@ -65,7 +65,7 @@ func (t *Template) run(ctx context.Context, ph *driver.Client, args map[string]a
 		values = map[string]any{}
 	}
 	limit := t.bind(ctx, ph, args, sql, values)
-	res, err := ph.Query(ctx, driver.QueryParams{SQL: sql, Values: values, Name: "posthog-mcp " + t.Name})
+	res, err := ph.Query(ctx, driver.QueryParams{SQL: sql, Values: values, Fresh: t.Fresh, Name: "posthog-mcp " + t.Name})
 	if err != nil {
 		return nil, err
 	}
