@@ -14,7 +14,6 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/prompts"
 	"github.com/posthog-mcp/posthog-mcp/resources"
 	"github.com/posthog-mcp/posthog-mcp/tools"
-	"github.com/posthog-mcp/posthog-mcp/tools/events"
 )
 
 // addTools registers what the registry offers, schemas raw as they were
@@ -51,7 +50,6 @@ func (s *Server) call(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallTo
 	start := time.Now()
 	ctx, done := s.calls.enter(ctx)
 	defer done()
-	ctx = events.WithOutputDir(ctx, s.cfg.OutputDir)
 	if report := s.progress(ctx, req); report != nil {
 		ctx = tools.WithProgress(ctx, report)
 	}

@@ -54,6 +54,20 @@ func randomNonce() string {
 	return hex.EncodeToString(b[:])
 }
 
+type outputDirKey struct{}
+
+// WithOutputDir gives a context in which tools may write files into dir. A
+// [Registry] sets it from its Config.
+func WithOutputDir(ctx context.Context, dir string) context.Context {
+	return context.WithValue(ctx, outputDirKey{}, dir)
+}
+
+// OutputDir is the directory that files may be written into, "" for none.
+func OutputDir(ctx context.Context) string {
+	dir, _ := ctx.Value(outputDirKey{}).(string)
+	return dir
+}
+
 type progressKey struct{}
 
 // WithProgress gives a context whose [Progress] calls reach report. The server

@@ -32,6 +32,8 @@ type Config struct {
 	Deny      []string // never offer these tools
 	KeyScopes []string // scopes that the key is known to have, "*" for all; nil: unknown
 
+	OutputDir string // where tools may write files; "": nowhere
+
 	MaxChars int              // bound of a result, MinMaxChars..HardMaxChars; 0: DefaultMaxChars
 	Logger   *slog.Logger     // nil: discard
 	Now      func() time.Time // nil: time.Now
@@ -40,11 +42,12 @@ type Config struct {
 
 // Registry is the one door to the tools: it filters, looks up and calls.
 type Registry struct {
-	env     env
-	list    []Tool
-	byName  map[string]entry
-	hidden  map[string]string // name → why it is not offered
-	aliases map[string]string // alias → name
+	env       env
+	outputDir string
+	list      []Tool
+	byName    map[string]entry
+	hidden    map[string]string // name → why it is not offered
+	aliases   map[string]string // alias → name
 }
 
 type entry struct {
@@ -59,7 +62,7 @@ func New(cfg Config) (*Registry, error) {
 		return nil, fmt.Errorf("tools: a result bound of %d characters is outside %d..%d", cfg.MaxChars, MinMaxChars, HardMaxChars)
 	}
 	r := &Registry{
-		env: newEnv(cfg), byName: map[string]entry{},
+		env: newEnv(cfg), outputDir: cfg.OutputDir, byName: map[string]entry{},
 		hidden: map[string]string{}, aliases: map[string]string{},
 	}
 	toolsets := map[string]bool{}
@@ -169,6 +172,9 @@ func (r *Registry) Get(name string) (Tool, bool) {
 // IsError; Call never returns nil.
 func (r *Registry) Call(ctx context.Context, ph *driver.Client, name string, args json.RawMessage) *Result {
 	ctx = context.WithValue(ctx, envKey{}, r.env)
+	if r.outputDir != "" {
+		ctx = WithOutputDir(ctx, r.outputDir)
+	}
 	t, ok := r.Get(name)
 	if !ok {
 		return Fail(ctx, Spec{Name: name, Own: true}, r.unknown(name))

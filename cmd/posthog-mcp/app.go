@@ -19,22 +19,27 @@ type toolFlags struct {
 	Toolsets  []string `placeholder:"NAME" help:"Offer only these toolsets."`
 	AllowTool []string `placeholder:"NAME" help:"Offer only these tools."`
 	DenyTool  []string `placeholder:"NAME" help:"Never offer these tools."`
-	OutputDir string   `placeholder:"DIR" help:"Where exports are written; default: posthog-exports below the working folder's temporary place."`
+	OutputDir string   `placeholder:"DIR" help:"Where exports are written; default: posthog-mcp/exports in the user's cache folder."`
 }
 
 func (f toolFlags) registry(log *slog.Logger) (*tools.Registry, error) {
 	return tools.New(tools.Config{
 		Sets: server.Areas(), Toolsets: f.Toolsets, ReadOnly: f.ReadOnly,
-		Allow: f.AllowTool, Deny: f.DenyTool, Logger: log,
+		Allow: f.AllowTool, Deny: f.DenyTool, OutputDir: f.outputDir(), Logger: log,
 	})
 }
 
-// outputDir is made when the first export needs it, not before.
+// outputDir is the flag's, or a folder of this user: a shared temporary folder
+// would let another user of the machine take the name first. It is made when
+// the first export needs it.
 func (f toolFlags) outputDir() string {
 	if f.OutputDir != "" {
 		return f.OutputDir
 	}
-	return filepath.Join(os.TempDir(), "posthog-exports")
+	if cache, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(cache, "posthog-mcp", "exports")
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("posthog-mcp-%d", os.Getuid()), "exports")
 }
 
 // app is a running posthog-mcp without a transport.

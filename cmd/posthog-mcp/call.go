@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"github.com/posthog-mcp/posthog-mcp/tools/events"
 )
 
 // callCmd runs one tool without an MCP host, for scripts and for a first look.
@@ -34,7 +32,6 @@ func (c *callCmd) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	defer app.close()
-	ctx = events.WithOutputDir(ctx, c.outputDir())
 	res := app.registry.Call(ctx, app.client, c.Tool, args)
 	body := res.Text
 	if c.Format == "json" && res.Structured != nil {

@@ -198,7 +198,9 @@ func TestServeHTTPUntilSignal(t *testing.T) {
 	said := make(lines, 100)
 	w := &world{in: strings.NewReader(""), out: &out, err: said, environ: func(string) (string, bool) { return "", false }}
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, []string{"serve", "--demo", "--transport", "http", "--listen", "127.0.0.1:0"}, w) }()
+	go func() {
+		done <- run(ctx, []string{"serve", "--demo", "--transport", "http", "--listen", "127.0.0.1:0"}, w)
+	}()
 	address := regexp.MustCompile(`http://([0-9.:]+)/mcp`).FindStringSubmatch(<-said)
 	require.Len(t, address, 2)
 	res, err := http.Get("http://" + address[1] + "/readyz") //nolint:noctx // a probe

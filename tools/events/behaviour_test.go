@@ -134,7 +134,7 @@ func TestGetEventsFails(t *testing.T) {
 	d.Refused(t, driver.KindInvalid, "cursor", "get_events", `{"cursor":"abc"}`)
 	first := d.OK(t, "get_events", `{"limit":1}`)
 	d.Refused(t, driver.KindInvalid, "other filters", "get_events", fmt.Sprintf(`{"limit":1,"events":["x"],"cursor":%q}`, first.Cursor))
-	a := d.CallWith(WithOutputDir(t.Context(), t.TempDir()), t, d.Client, "export_events", fmt.Sprintf(`{"cursor":%q}`, first.Cursor))
+	a := d.CallWith(tools.WithOutputDir(t.Context(), t.TempDir()), t, d.Client, "export_events", fmt.Sprintf(`{"cursor":%q}`, first.Cursor))
 	require.True(t, a.IsError, "the cursor of a list that runs the other way")
 	d.WithoutScopes(t, "query:read", []string{"project:read"}, "get_events", `{}`)
 	narrow := d.ClientWith(t, d.PostHog.AddKey("queries only", []string{"query:read"}))
@@ -145,7 +145,7 @@ func TestGetEventsFails(t *testing.T) {
 
 func exportAll(t *testing.T, d *demotest.Demo, dir, args string) demotest.Answer {
 	t.Helper()
-	a := d.CallWith(WithOutputDir(t.Context(), dir), t, d.Client, "export_events", args)
+	a := d.CallWith(tools.WithOutputDir(t.Context(), dir), t, d.Client, "export_events", args)
 	require.False(t, a.IsError, a.Text)
 	return a
 }
@@ -169,7 +169,7 @@ func TestExportEvents(t *testing.T) {
 	d := demotest.Start(t, Tools())
 	dir := t.TempDir()
 	var told []string
-	ctx := tools.WithProgress(WithOutputDir(t.Context(), dir), func(_, total float64, message string) {
+	ctx := tools.WithProgress(tools.WithOutputDir(t.Context(), dir), func(_, total float64, message string) {
 		require.InDelta(t, 100, total, 0)
 		told = append(told, message)
 	})
@@ -264,12 +264,12 @@ func TestExportEventsFails(t *testing.T) {
 		require.True(t, a.IsError, a.Text)
 		require.Contains(t, a.Text, says)
 	}
-	ctx := WithOutputDir(t.Context(), dir)
+	ctx := tools.WithOutputDir(t.Context(), dir)
 	refused(ctx, "xlsx", `{"format":"xlsx"}`)
 	refused(ctx, "max_rows", `{"max_rows":0}`)
 	refused(ctx, "earlier", `{"after":"-1d","before":"-3d"}`)
 	refused(ctx, "cursor", `{"cursor":"x"}`)
-	refused(WithOutputDir(t.Context(), filepath.Join(dir, "no")), "output directory", `{}`)
+	refused(tools.WithOutputDir(t.Context(), filepath.Join(dir, "no")), "output directory", `{}`)
 	remove := d.PostHog.Faults.Add(posthogtest.Fault{Path: queryPath, Kind: posthogtest.FaultHTML})
 	refused(ctx, "export_events failed", `{}`)
 	remove()

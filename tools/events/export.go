@@ -55,25 +55,11 @@ func (o *ExportEventsOut) ResourceLinks() []tools.ResourceLink {
 	if o.Format == "csv" {
 		mime = "text/csv"
 	}
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(o.Path)}
+	name := filepath.Base(o.Path)
 	return []tools.ResourceLink{{
-		URI: uri.String(), Name: filepath.Base(o.Path), Title: "Exported events", MIMEType: mime, Size: o.Bytes,
+		URI: "posthog://exports/" + url.PathEscape(name), Name: name, Title: "Exported events", MIMEType: mime, Size: o.Bytes,
 		Description: fmt.Sprintf("%d events from %s to %s", o.Exported, o.From, o.To),
 	}}
-}
-
-type outputDirKey struct{}
-
-// WithOutputDir gives a context in which export_events may write into dir. The
-// server sets it; without it the tool says that there is no such directory.
-func WithOutputDir(ctx context.Context, dir string) context.Context {
-	return context.WithValue(ctx, outputDirKey{}, dir)
-}
-
-// OutputDir is the directory that files may be written into, "" for none.
-func OutputDir(ctx context.Context) string {
-	dir, _ := ctx.Value(outputDirKey{}).(string)
-	return dir
 }
 
 func exportEvents() tools.Tool {
@@ -87,7 +73,7 @@ func exportEvents() tools.Tool {
 }
 
 func runExport(ctx context.Context, ph *driver.Client, in ExportEventsIn) (ExportEventsOut, error) {
-	dir := OutputDir(ctx)
+	dir := tools.OutputDir(ctx)
 	if dir == "" {
 		return ExportEventsOut{}, &driver.Error{
 			Op: "export_events", Kind: driver.KindInvalid, Detail: "this server has no directory to write files into",

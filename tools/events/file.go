@@ -37,6 +37,10 @@ func createFile(dir, format string, columns []string, now time.Time) (*exportFil
 	if err != nil {
 		return nil, fileError("open the output directory", err)
 	}
+	// Made when the first export needs it, for this user alone.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fileError("make the output directory", err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fileError("open the output directory", err)
