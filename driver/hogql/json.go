@@ -180,10 +180,8 @@ func jsonFrame(f *WindowFrameExpr) any {
 	if f.Type != "CURRENT ROW" {
 		n["frame_value"] = jsonExpr(f.Value)
 		if c, ok := f.Value.(*Constant); ok {
-			if value, text := jsonValue(c.Value); !text {
-				if number, ok := value.(float64); ok {
-					n["frame_value"] = number
-				}
+			if number, ok := c.Value.(int64); ok {
+				n["frame_value"] = float64(number)
 			}
 		}
 	}

@@ -51,9 +51,7 @@ func (p *parser) call() Expr {
 // queryAsArgument reports whether the parentheses here hold a bare query, as
 // in exists(SELECT 1).
 func (p *parser) queryAsArgument() bool {
-	p.pos++
-	defer func() { p.pos-- }()
-	return p.queryFollows()
+	return p.queryAt(1)
 }
 
 func notNil(list []Expr) []Expr {
@@ -77,7 +75,7 @@ func (p *parser) arguments() argList {
 	}
 	if p.kind() != tokRParen && !p.atGrouping() {
 		start := p.tok()
-		l.args = p.exprList()
+		l.args = p.bracketList()
 		if q, ok := l.args[0].(Query); ok && len(l.args) == 1 && p.setFollows() && !p.at(kwOrder) {
 			l.args[0], l.query = p.setRest(q, start.start), true
 		}

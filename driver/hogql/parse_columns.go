@@ -102,7 +102,7 @@ func (p *parser) columns() Expr {
 		c.AllColumns = true
 		p.excludeReplace(c)
 	default:
-		c.Columns = p.exprList()
+		c.Columns = p.bracketList()
 	}
 	p.closing(tokRParen, open)
 	c.Span = p.from(t.start)

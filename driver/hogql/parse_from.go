@@ -148,7 +148,7 @@ func (p *parser) joinConstraint() *JoinConstraint {
 	c := &JoinConstraint{Using: t.kw == kwUsing}
 	if open := p.tok(); c.Using && open.kind == tokLParen {
 		p.pos++
-		list := p.exprList()
+		list := p.bracketList()
 		p.closing(tokRParen, open)
 		c.Expr = usingExpr(list)
 		c.Span = p.from(t.start)
@@ -174,7 +174,7 @@ func (p *parser) joinConstraint() *JoinConstraint {
 func (p *parser) onExpr() Expr {
 	e := p.expr()
 	comma := p.pos
-	if !p.acceptKind(tokComma) || p.listEnds() {
+	if table, known := p.decided[comma]; known && table || !p.acceptKind(tokComma) || p.listEnds() {
 		return e
 	}
 	second := p.tok()
@@ -182,6 +182,7 @@ func (p *parser) onExpr() Expr {
 		p.fail(second, "ON takes one condition: join several with AND, and name tables separated by commas before the JOIN")
 	}
 	p.pos = comma
+	p.decide(comma, true)
 	return e
 }
 
@@ -241,7 +242,7 @@ func (p *parser) tableArgs(j *JoinExpr) {
 	open := p.advance()
 	j.TableArgs = []Expr{}
 	if p.kind() != tokRParen {
-		j.TableArgs = p.exprList()
+		j.TableArgs = p.bracketList()
 	}
 	p.closing(tokRParen, open)
 }
@@ -300,7 +301,7 @@ func (p *parser) values() *ValuesQuery {
 	v := &ValuesQuery{}
 	for {
 		row := p.expectKind(tokLParen, "`(`", "VALUES")
-		v.Rows = append(v.Rows, p.exprList())
+		v.Rows = append(v.Rows, p.bracketList())
 		p.closing(tokRParen, row)
 		if !p.acceptKind(tokComma) {
 			break

@@ -1,12 +1,23 @@
 package hogql
 
-// exprList reads expressions separated by commas; one comma at the end is
-// allowed, as in HogQL.
+// exprList reads the expressions of a clause, separated by commas; one comma at
+// the end is allowed, as in HogQL.
 func (p *parser) exprList() []Expr {
 	var list []Expr
 	for {
 		list = append(list, p.expr())
 		if !p.acceptKind(tokComma) || p.listEnds() {
+			return list
+		}
+	}
+}
+
+// bracketList is exprList inside brackets, where no clause can begin.
+func (p *parser) bracketList() []Expr {
+	var list []Expr
+	for {
+		list = append(list, p.expr())
+		if !p.acceptKind(tokComma) || endsList(p.tok()) {
 			return list
 		}
 	}
@@ -82,8 +93,27 @@ func startsOperand(t token) bool {
 // begins no clause and has nothing behind it that it could introduce.
 func (p *parser) keywordIsName(n int) bool {
 	t, next := p.peek(n), p.peek(n+1)
-	return isName(t) && !isAny(t, kwAs, kwAnd, kwOr, kwLike, kwILike, kwIs, kwBetween, kwIn) && !p.notOperator(n) &&
-		!p.startsClause(n) && (!startsOperand(next) || p.notOperator(n+1)) && !isNumber(next.kind)
+	if !isName(t) || isAny(t, kwAs, kwAnd, kwOr, kwLike, kwILike, kwIs, kwBetween, kwIn) || p.notOperator(n) || p.startsClause(n) {
+		return false
+	}
+	switch t.kw {
+	case kwGroup, kwOrder, kwUnion: // without BY or SELECT they introduce nothing
+		return true
+	case kwAsc, kwDesc, kwDescending, kwEnd:
+		if next.kind == tokLParen {
+			return true
+		}
+	}
+	return (!startsOperand(next) || p.notOperator(n+1)) && !isNumber(next.kind)
+}
+
+// continuesExpr reports whether t goes on with an expression before it.
+func continuesExpr(t token) bool {
+	switch t.kind {
+	case tokComma, tokLParen, tokNullProp, tokQuestion, tokRegex, tokNotRegex, tokIRegex, tokNotIRegex:
+		return true
+	}
+	return isOperator(t.kind) || isAny(t, kwAs, kwAnd, kwOr, kwIs, kwIn, kwLike, kwILike, kwBetween, kwNot, kwIgnore, kwOver, kwFilter)
 }
 
 // notOperator reports whether the NOT n places ahead is part of NOT IN and its

@@ -52,7 +52,9 @@ func (p *parser) number() Expr {
 // it: 1.5 and 1. do, 1.name is a property.
 func (p *parser) fractionFollows() bool {
 	next := p.peek(1)
-	return !isName(next) || !startsOperand(next) || next.kw == kwNot
+	property := next.kind == tokIdent || next.kind == tokQuoted || next.kw.unit() ||
+		isAny(next, kwDate, kwFirst, kwID, kwKey, kwLast, kwName, kwTime, kwTimestamp)
+	return !property
 }
 
 func (p *parser) float(text string) float64 {

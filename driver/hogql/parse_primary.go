@@ -27,8 +27,8 @@ func (p *parser) operand() Expr {
 func (p *parser) notFollows() bool {
 	next := p.peek(1)
 	switch {
-	case next.kind == tokLParen:
-		return false
+	case next.kind == tokLParen: // a call, but NOT (SELECT ...) is none
+		return isAny(p.peek(2), kwSelect, kwWith) && p.queryAt(2)
 	case next.kw == kwIn:
 		return p.peek(2).kind == tokLParen
 	case next.kind == tokStar, next.kind == tokQuestion, next.kind == tokCast:
@@ -112,7 +112,7 @@ func (p *parser) exprCall(e Expr, start int) Expr {
 	case p.queryFollows():
 		c.Args = []Expr{p.selectSet()}
 	case p.kind() != tokRParen:
-		c.Args = p.exprList()
+		c.Args = p.bracketList()
 	}
 	p.closing(tokRParen, open)
 	c.Span = p.from(start)
@@ -121,13 +121,16 @@ func (p *parser) exprCall(e Expr, start int) Expr {
 
 // queryFollows reports whether a SELECT or WITH stands here, rather than a
 // column of that name.
-func (p *parser) queryFollows() bool {
-	next := p.peek(1)
-	switch {
-	case p.at(kwSelect):
-		return startsOperand(next) || next.kind == tokStar || isNumeric(next, p.peek(2)) || isName(next) && next.kw != kwAs
-	case p.at(kwWith):
-		return startsOperand(next) || isNumeric(next, p.peek(2)) || isName(next) && !isAny(next, kwAs, kwAnd, kwOr, kwIn, kwLike, kwILike, kwIs, kwBetween)
+func (p *parser) queryFollows() bool { return p.queryAt(0) }
+
+// queryAt is queryFollows for n places ahead.
+func (p *parser) queryAt(n int) bool {
+	next := p.peek(n + 1)
+	switch p.peek(n).kw {
+	case kwSelect:
+		return startsOperand(next) || next.kind == tokStar || isNumeric(next, p.peek(n+2)) || isName(next) && next.kw != kwAs
+	case kwWith:
+		return startsOperand(next) || isNumeric(next, p.peek(n+2)) || isName(next) && !isAny(next, kwAs, kwAnd, kwOr, kwIn, kwLike, kwILike, kwIs, kwBetween)
 	}
 	return false
 }
@@ -232,7 +235,7 @@ func (p *parser) array(start int) Expr {
 	open := p.advance()
 	a := &Array{}
 	if p.kind() != tokRBracket {
-		a.Exprs = p.exprList()
+		a.Exprs = p.bracketList()
 	}
 	p.closing(tokRBracket, open)
 	a.Span = p.from(start)
@@ -268,7 +271,7 @@ func (p *parser) parens() Expr {
 	tuple := &Tuple{Exprs: []Expr{e}}
 	p.pos++
 	if p.kind() != tokRParen {
-		tuple.Exprs = append(tuple.Exprs, p.exprList()...)
+		tuple.Exprs = append(tuple.Exprs, p.bracketList()...)
 	}
 	p.closing(tokRParen, open)
 	tuple.Span = p.from(open.start)

@@ -214,10 +214,31 @@ func (p *parser) selectList() []Expr {
 	var list []Expr
 	for {
 		list = append(list, p.selectItem())
-		if !p.acceptKind(tokComma) || p.listEnds() {
+		if !p.acceptKind(tokComma) || p.listEnds() && !p.columnFollows() {
 			return list
 		}
 	}
+}
+
+// columnFollows reports whether what looks like a clause behind a comma is a
+// column, because FROM or another column follows: SELECT a, limit(b) FROM t.
+func (p *parser) columnFollows() bool {
+	if !p.atAny(kwWhere, kwPrewhere, kwHaving, kwQualify, kwLimit, kwOffset) {
+		return false
+	}
+	start, isLimit := p.pos, p.at(kwLimit)
+	if column, known := p.decided[start]; known {
+		return column
+	}
+	var item Expr
+	ok := p.try(func() { item = p.selectItem() })
+	next := p.tok()
+	p.pos = start
+	if alias, named := item.(*Alias); named {
+		item = alias.Expr
+	}
+	_, window := item.(*WindowFunction)
+	return p.decide(start, ok && (window || next.kw == kwFrom || next.kind == tokComma && !isLimit))
 }
 
 // selectItem reads name: expr, expr or expr name.
@@ -301,23 +322,24 @@ func (p *parser) groupBy(q *SelectQuery) {
 func (p *parser) groupItems(q *SelectQuery) {
 	next := p.peek(1)
 	switch {
-	case p.at(kwAll) && (endsList(next) || p.startsClause(1)):
+	case p.at(kwAll) && !continuesExpr(next):
 		p.pos++
 		q.GroupByMode = "all"
 		return
-	case p.atAny(kwCube, kwRollup) && next.kind == tokLParen:
+	case p.atAny(kwCube, kwRollup) && next.kind == tokLParen && !p.isNamed():
 		start, mode := p.pos, "cube"
 		if p.at(kwRollup) {
 			mode = "rollup"
 		}
 		p.pos += 2
-		list := p.exprList()
+		list := p.bracketList()
 		p.closing(tokRParen, next)
-		if t := p.tok(); endsList(t) || p.startsClause(0) || t.kw == kwWith {
+		if !continuesExpr(p.tok()) {
 			q.GroupBy, q.GroupByMode = list, mode
 			return
 		}
 		p.pos = start // a call of that name
+		p.decide(start, false)
 	case p.at(kwGrouping) && next.kw == kwSets && p.peek(2).kind == tokLParen:
 		open := p.peek(2)
 		p.pos += 3
@@ -334,11 +356,17 @@ func (p *parser) groupItems(q *SelectQuery) {
 	q.GroupBy = p.exprList()
 }
 
+// isNamed reports whether the keyword here was found to be a plain name.
+func (p *parser) isNamed() bool {
+	fits, known := p.decided[p.pos]
+	return known && !fits
+}
+
 func (p *parser) groupingSet() *GroupingSet {
 	open := p.expectKind(tokLParen, "`(`", "GROUPING SETS (")
 	set := &GroupingSet{}
 	if p.kind() != tokRParen {
-		set.Exprs = p.exprList()
+		set.Exprs = p.bracketList()
 	}
 	p.closing(tokRParen, open)
 	set.Span = p.from(open.start)

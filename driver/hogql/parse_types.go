@@ -7,7 +7,12 @@ import "strings"
 func (p *parser) castForm() Expr {
 	t, open := p.tok(), p.peek(1)
 	start := p.pos
-	if p.peek(2).kind == tokRParen {
+	if p.isNamed() || p.peek(2).kind == tokRParen {
+		return nil
+	}
+	isCall := func() Expr {
+		p.pos = start
+		p.decide(start, false)
 		return nil
 	}
 	p.pos += 2
@@ -19,8 +24,7 @@ func (p *parser) castForm() Expr {
 		return cast(t, p.from(t.start), e, lower(alias.Name))
 	}
 	if !p.at(kwAs) {
-		p.pos = start
-		return nil
+		return isCall()
 	}
 	p.pos++
 	for {
@@ -32,8 +36,7 @@ func (p *parser) castForm() Expr {
 			continue
 		}
 		if p.kind() == tokComma {
-			p.pos = start
-			return nil
+			return isCall()
 		}
 		p.closing(tokRParen, open)
 		return cast(t, p.from(t.start), e, typ)

@@ -39,9 +39,10 @@ type parser struct {
 	// noLambda is the token index below which a list of identifiers is known
 	// not to be a lambda's: it keeps the look-ahead linear.
 	noLambda int
-	// notForm holds the token indexes where a keyword was tried as the start
-	// of its special form and turned out to be a plain name.
-	notForm map[int]bool
+	// decided holds what look-ahead by trial found out, by token index: whether
+	// the first reading fits there. Each place is tried once only, which keeps
+	// nested trials from multiplying.
+	decided map[int]bool
 	// percent is true while a LIMIT is read, where a trailing % is no modulo.
 	percent bool
 	// lastOffset is the SELECT just read when it ended with LIMIT n OFFSET m.
@@ -180,22 +181,27 @@ func (p *parser) enter() {
 func (p *parser) leave() { p.depth-- }
 
 // attempt tries the special form that a keyword can begin. When it does not
-// fit, the keyword will be taken for a name. Each place is tried once only, so
-// that nested attempts stay cheap.
+// fit, the result is nil and the keyword will be taken for a name.
 func (p *parser) attempt(form func() Expr) Expr {
 	start := p.pos
-	if p.notForm[start] {
+	if p.isNamed() {
 		return nil
 	}
 	var e Expr
 	if !p.try(func() { e = form() }) {
-		if p.notForm == nil {
-			p.notForm = map[int]bool{}
-		}
-		p.notForm[start] = true
+		p.decide(start, false)
 		return nil
 	}
 	return e
+}
+
+// decide remembers the outcome of a trial.
+func (p *parser) decide(at int, fits bool) bool {
+	if p.decided == nil {
+		p.decided = map[int]bool{}
+	}
+	p.decided[at] = fits
+	return fits
 }
 
 // try runs f and reports whether it met no mistake. If it did, the position is
