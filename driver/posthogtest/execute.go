@@ -18,7 +18,7 @@ var errCancelled = errors.New("query cancelled")
 
 // execute runs one query inside the concurrency and the time limit. The client
 // going away does not stop it, as at PostHog: only a cancel does.
-func (s *Server) execute(ctx context.Context, node *queryNode, id string) (body map[string]any, err error) {
+func (s *Server) execute(ctx context.Context, node *queryNode, id string, most time.Duration) (body map[string]any, err error) {
 	// Queries are arbitrary text: a fault of the engine must not end a program
 	// that merely embeds it.
 	defer func() {
@@ -31,11 +31,11 @@ func (s *Server) execute(ctx context.Context, node *queryNode, id string) (body 
 	}
 	defer s.slots.release()
 	if s.queryTime != nil {
-		if err := s.pretend(ctx, s.queryTime(node.Kind, sqlOf(node))); err != nil {
+		if err := pretend(ctx, s.queryTime(node.Kind, sqlOf(node)), most); err != nil {
 			return nil, s.queryError(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.maxRun)
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if node.Kind == "HogQLQuery" {
 		var result *hogqlResult
@@ -63,18 +63,18 @@ func sqlOf(node *queryNode) string {
 }
 
 // pretend lets a query take time, up to the execution limit.
-func (s *Server) pretend(ctx context.Context, d time.Duration) error {
+func pretend(ctx context.Context, d, most time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(min(d, s.maxRun))
+	t := time.NewTimer(min(d, most))
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if d >= s.maxRun {
+	if d >= most {
 		return context.DeadlineExceeded
 	}
 	return nil

@@ -126,7 +126,7 @@ func (s *Server) getInsight(c *call) (*reply, error) {
 			}
 			out.QueryStatus = s.tasks.status(id, c.now)
 		} else {
-			entry, err := s.compute(node, id, key)
+			entry, err := s.compute(node, id, key, s.maxRun)
 			if err != nil {
 				return nil, err
 			}

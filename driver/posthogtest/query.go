@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -109,7 +110,7 @@ func (s *Server) answerQuery(c *call, node *queryNode, m mode, id string) (*repl
 	if m.async {
 		return s.startTask(node, id, key, entry, !m.cache)
 	}
-	computed, err := s.compute(node, id, key)
+	computed, err := s.compute(node, id, key, s.maxRun)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +120,12 @@ func (s *Server) answerQuery(c *call, node *queryNode, m mode, id string) (*repl
 // zone is the project's time zone.
 func (s *Server) zone() string { return s.store.Project().TimeZone }
 
-// compute runs a query in the foreground and caches the answer.
-func (s *Server) compute(node *queryNode, id, key string) (*cached, error) {
+// compute runs a query for at most the given time and caches the answer.
+func (s *Server) compute(node *queryNode, id, key string, most time.Duration) (*cached, error) {
 	ctx, end := s.tasks.begin(s.base, id)
 	defer end()
 	started := s.now()
-	body, err := s.execute(ctx, node, id)
+	body, err := s.execute(ctx, node, id, most)
 	s.tasks.logRun(id, node, started, s.now(), err)
 	if err != nil {
 		return nil, err

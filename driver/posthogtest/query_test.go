@@ -245,9 +245,11 @@ func TestAsyncQueries(t *testing.T) {
 		require.Equal(t, 404, c.get("query/gone/").status)
 
 		// Too slow is not the user's message: 500.
-		s.queryTime = slowly(time.Minute)
+		s.queryTime = slowly(time.Hour)
 		c.query("SELECT 3", "refresh", "force_async", "client_query_id", "slow")
-		time.Sleep(11 * time.Second)
+		time.Sleep(time.Minute)
+		require.Equal(t, 202, c.get("query/slow/").status, "the background has more time than a waiting client")
+		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		a = c.get("query/slow/")
 		require.Equal(t, 500, a.status)

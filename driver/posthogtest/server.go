@@ -23,7 +23,8 @@ type Options struct {
 	Throttle     Throttle
 	Quota        Quota
 	Concurrency  int           // API queries at once per project; default 3
-	MaxExecution time.Duration // of one API query; default 10 s
+	MaxExecution time.Duration // of a query that its client waits for; default 10 s
+	MaxAsync     time.Duration // of a query in the background; default 10 min
 	// QueryTime says how long a query pretends to take on top of its real
 	// time; nil means no time at all.
 	QueryTime func(kind, hogql string) time.Duration
@@ -46,6 +47,7 @@ type Server struct {
 	slots     *slots
 	queryTime func(kind, hogql string) time.Duration
 	maxRun    time.Duration
+	maxAsync  time.Duration
 	now       func() time.Time
 	linkHost  string
 	url       string
@@ -80,8 +82,11 @@ func New(o Options) (*Server, error) {
 	if o.MaxExecution == 0 {
 		o.MaxExecution = 10 * time.Second
 	}
-	if o.Concurrency < 0 || o.MaxExecution < 0 || o.Throttle.Scale < 0 {
-		return nil, errors.New("posthogtest: Concurrency, MaxExecution and Throttle.Scale must not be negative")
+	if o.MaxAsync == 0 {
+		o.MaxAsync = 10 * time.Minute
+	}
+	if o.Concurrency < 0 || o.MaxExecution < 0 || o.MaxAsync < 0 || o.Throttle.Scale < 0 {
+		return nil, errors.New("posthogtest: Concurrency, MaxExecution, MaxAsync and Throttle.Scale must not be negative")
 	}
 	if o.World == nil {
 		if o.Data.Now.IsZero() {
@@ -98,7 +103,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		store: store, projectID: store.Project().ID, throttles: newThrottles(o.Throttle), quota: o.Quota,
-		slots: &slots{limit: o.Concurrency}, queryTime: o.QueryTime, maxRun: o.MaxExecution, now: o.Clock,
+		slots: &slots{limit: o.Concurrency}, queryTime: o.QueryTime, maxRun: o.MaxExecution, maxAsync: o.MaxAsync, now: o.Clock,
 		linkHost: o.LinkHost, keepBodies: o.KeepBodies,
 		keys: &keyring{secret: map[string]*key{}}, results: newResultCache(), tasks: newTasks(),
 		flags:       newTable(store.Flags(), func(f *data.FeatureFlag) *int64 { return &f.ID }),

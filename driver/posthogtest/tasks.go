@@ -153,7 +153,7 @@ func (s *Server) runTask(node *queryNode, id, key string) {
 		at := s.now()
 		st.PickupTime = &at
 	})
-	entry, err := s.compute(node, id, key)
+	entry, err := s.compute(node, id, key, s.maxAsync)
 	end := s.now()
 	expires := end.Add(taskLife)
 	s.tasks.change(id, end, func(st *taskStatus) {
