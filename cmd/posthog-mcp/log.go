@@ -19,5 +19,5 @@ func (f logFlags) logger(w *world) *slog.Logger {
 	if f.LogFormat == "json" || (f.LogFormat == "auto" && !w.errTerm) {
 		return slog.New(slog.NewJSONHandler(w.err, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(w.err, &tint.Options{Level: level, NoColor: !w.errTerm, TimeFormat: "15:04:05.000"}))
+	return slog.New(tint.NewTextHandler(w.err, &tint.Options{Level: level, NoColor: !w.errTerm, TimeFormat: "15:04:05.000"}))
 }
