@@ -53,6 +53,13 @@ func converter(from, to *typ) func(any) any {
 			}
 			return v
 		}
+	case to.k == kBool && from.k != kBool:
+		return func(v any) any {
+			if v == nil {
+				return nil
+			}
+			return truthy(v)
+		}
 	case to.isUnsigned() && from.k == kBool && to.k != kBool:
 		return func(v any) any {
 			if v == nil {

@@ -249,7 +249,9 @@ func (s *scope) logic(list []hogql.Expr, and bool) (*expr, error) {
 
 func buildLogic(args []*expr, and bool) (*expr, error) {
 	t := mk(kUInt8)
+	isBool := false
 	for _, a := range args {
+		isBool = isBool || a.t.k == kBool && !a.t.null
 		if !a.t.isNumber() && a.t.k != kNothing {
 			return nil, queryError(codeIllegalType, "Illegal type (%s) of argument of function %s: a condition is expected", a.t, map[bool]string{true: "and", false: "or"}[and])
 		}
@@ -273,6 +275,9 @@ func buildLogic(args []*expr, and bool) (*expr, error) {
 		}
 		return out
 	}}
+	if isBool {
+		e = asBool(e)
+	}
 	return fold(e, args)
 }
 

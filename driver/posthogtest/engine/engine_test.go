@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 		"SELECT toTimeZone(now(), 'Mars/Base')":                  "Unknown time zone Mars/Base",
 		"SELECT row_number()":                                    "Window function 'row_number' needs an OVER clause",
 		"SELECT matchesAction('x') FROM events":                  "not supported by the demo data: function matchesAction",
-		"SELECT cityHash64('a')":                                 "not supported by the demo data: function cityHash64",
+		"SELECT map(1, 2)":                                       "not supported by the demo data: function map",
 		"SELECT count() FROM events WHERE person_id IN COHORT 3": "not supported by the demo data: IN COHORT",
 		"SELECT * FROM system.cohorts":                           "not supported by the demo data: table system.cohorts",
 		"SELECT * FROM groups":                                   "not supported by the demo data: table groups",

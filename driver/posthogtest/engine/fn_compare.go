@@ -22,21 +22,47 @@ func addCompareFunctions(t table) {
 		if a.t.null {
 			rt = nullable(rt)
 		}
-		return &expr{t: rt, eval: func(f *frame) any {
+		e := &expr{t: rt, eval: func(f *frame) any {
 			v := a.eval(f)
 			if v == nil {
 				return nil
 			}
 			return truth(!truthy(v))
-		}}, nil
+		}}
+		if a.t.k == kBool {
+			e = asBool(e)
+		}
+		return e, nil
 	}
-	t.add("xor", "bb", func(*callInfo) (*typ, impl, error) {
+	t.add("xor", "bb", func(c *callInfo) (*typ, impl, error) {
+		if c.t[0].k == kBool || c.t[1].k == kBool {
+			return mk(kBool), func(a []any) any { return truthy(a[0]) != truthy(a[1]) }, nil
+		}
 		return mk(kUInt8), func(a []any) any { return truth(truthy(a[0]) != truthy(a[1])) }, nil
 	})
 	t["isNull"] = nullTest(true)
 	t["isNotNull"] = nullTest(false)
 	t["greatest"] = extreme(func(c int) bool { return c > 0 })
 	t["least"] = extreme(func(c int) bool { return c < 0 })
+}
+
+// asBool turns 0 and 1 into a Bool.
+func asBool(e *expr) *expr {
+	t := mk(kBool)
+	if e.t.null {
+		t = nullable(t)
+	}
+	out := &expr{t: t, eval: func(f *frame) any {
+		v := e.eval(f)
+		if v == nil {
+			return nil
+		}
+		return truthy(v)
+	}}
+	if e.fixed {
+		return constant(t, out.eval(&frame{}))
+	}
+	return out
 }
 
 func comparison(name string, keep func(c int) bool) builder {

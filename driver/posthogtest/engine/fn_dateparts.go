@@ -141,10 +141,10 @@ func addDateParts(t table) {
 		return mk(kString), func(a []any) any { return local(a[0], loc).Month().String() }, nil
 	})
 	t.add("toModifiedJulianDay", "s", func(*callInfo) (*typ, impl, error) {
-		return mk(kInt32), func(a []any) any {
+		return nullable(mk(kInt32)), func(a []any) any {
 			d, rest, ok := parseDay(str(a[0]))
 			if !ok || rest != "" {
-				return queryError("cannot_parse_date", "Cannot parse date: value is %q", str(a[0]))
+				return nil
 			}
 			return int64(d) + 40587
 		}, nil

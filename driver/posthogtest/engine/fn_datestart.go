@@ -71,14 +71,14 @@ func addDateFunctions(t table) {
 		return dateTime(nil), func(a []any) any { return instant(whole(a[0]) * microsPerSecond) }, nil
 	})
 	t.add("fromUnixTimestamp64Milli", "i?s", func(c *callInfo) (*typ, impl, error) {
-		loc := c.loc
+		rt := dateTime64(3, nil)
 		if len(c.args) > 1 {
 			var err error
-			if loc, err = c.timeZone(1); err != nil {
+			if rt.tz, err = c.timeZone(1); err != nil {
 				return nil, nil, err
 			}
 		}
-		return dateTime64(3, loc), func(a []any) any { return instant(whole(a[0]) * 1000) }, nil
+		return rt, func(a []any) any { return instant(whole(a[0]) * 1000) }, nil
 	})
 	t.simple("make_date", "iii", mk(kDate), func(a []any) any {
 		y, m, d := int(whole(a[0])), time.Month(whole(a[1])), int(whole(a[2])) //nolint:gosec // checked below

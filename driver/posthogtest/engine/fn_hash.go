@@ -13,6 +13,7 @@ func addHashFunctions(t table) {
 		h := md5.Sum([]byte(str(a[0]))) //nolint:gosec // see above
 		return hex.EncodeToString(h[:])
 	})
+	t.simple("cityHash64", "s", mk(kUInt64), func(a []any) any { return cityHash64(str(a[0])) })
 	t.add("hex", "*", func(c *callInfo) (*typ, impl, error) {
 		switch {
 		case c.t[0].k == kString:

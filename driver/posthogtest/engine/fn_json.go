@@ -19,18 +19,8 @@ var jsonFunctions = sync.OnceValue(func() map[string]jsonBuilder {
 	str := mk(kString)
 	t["JSONHas"] = jsonCall(mk(kUInt8), uint64(0), func(any) any { return uint64(1) })
 	t["JSONLength"] = jsonCall(mk(kUInt64), uint64(0), jsonLength)
-	t["JSONExtractString"] = jsonCall(str, "", func(v any) any {
-		switch v := v.(type) {
-		case nil:
-			return ""
-		case string:
-			return v
-		case json.Number:
-			f, _ := v.Float64()
-			return formatFloat(f)
-		}
-		return rawJSON(v)
-	})
+	t["JSONExtract"] = jsonExtract
+	t["JSONExtractString"] = jsonCall(str, "", jsonString)
 	t["JSONExtractInt"] = jsonCall(mk(kInt64), int64(0), func(v any) any { return jsonInt(v, mk(kInt64)) })
 	t["JSONExtractUInt"] = jsonCall(mk(kUInt64), uint64(0), func(v any) any { return jsonInt(v, mk(kUInt64)) })
 	t["JSONExtractFloat"] = jsonCall(mk(kFloat64), float64(0), func(v any) any {

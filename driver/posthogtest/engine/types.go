@@ -226,6 +226,8 @@ func superOfTwo(a, b *typ) *typ {
 			return a
 		}
 		return nil
+	case a.k == kBool && b.k == kUInt8, a.k == kUInt8 && b.k == kBool:
+		return a // Bool is a UInt8 by another name: the first one names the type
 	case a.isInt() && b.isInt():
 		return superInt(a, b)
 	case a.isNumber() && b.isNumber():
