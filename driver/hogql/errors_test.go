@@ -49,6 +49,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"SELECT a FROM events WHERE a = %s", 31, "a value is written {name}"},
 		{"SELECT a FROM events WHERE a = {name", 36, "expected `}` to close the `{`"},
 		{"SELECT a FROM events WHERE a = ‘x’", 31, "straight quotes"},
+		{"SELECT größe FROM events", 9, "in backticks"},
+		{"SELECT a\x00 FROM events", 8, "unexpected character U+0000"},
 		{"SELECT a FROM events WHERE a <b AND c", 29, "put a space after the `<`"},
 		{"SELECT a FROM events WHERE a BETWEEN 1", 38, "expected AND"},
 		{"SELECT a FROM events WHERE a IS b", 32, "expected NULL or DISTINCT FROM"},

@@ -74,11 +74,11 @@ func TestHostileInput(t *testing.T) {
 		"table brackets":   "SELECT 1 FROM " + strings.Repeat("(", n),
 		"with in brackets": "WITH a AS (SELECT 1), " + strings.Repeat("((", n),
 		"casts as calls":   "SELECT " + strings.Repeat("cast(", 150) + "1" + strings.Repeat(", 'Int')", 150),
-		"cube calls":       "SELECT 1 GROUP BY " + strings.Repeat("CUBE((SELECT 1 GROUP BY ", 60) + "1" + strings.Repeat(")) + 1", 60),
-		"limit columns":    strings.Repeat("SELECT a, limit ((", 60) + "SELECT 1" + strings.Repeat(")) x FROM t", 60),
-		"tables after on":  strings.Repeat("SELECT 1 FROM a JOIN b ON 1, (", 60) + "SELECT 1" + strings.Repeat(") t", 60),
-		"case names":       "SELECT " + strings.Repeat("case(case - ", 90) + "1" + strings.Repeat(")", 90),
-		"interval names":   "SELECT " + strings.Repeat("interval(interval + ", 60) + "1" + strings.Repeat(")", 60),
+		"cube calls":       "SELECT 1 GROUP BY " + strings.Repeat("CUBE((SELECT 1 GROUP BY ", 30) + "1" + strings.Repeat(")) + 1", 30),
+		"limit columns":    strings.Repeat("SELECT a, limit ((", 30) + "SELECT 1" + strings.Repeat(")) x FROM t", 30),
+		"tables after on":  strings.Repeat("SELECT 1 FROM a JOIN b ON 1, (", 30) + "SELECT 1" + strings.Repeat(") t", 30),
+		"case names":       "SELECT " + strings.Repeat("case(case - ", 45) + "1" + strings.Repeat(")", 45),
+		"interval names":   "SELECT " + strings.Repeat("interval(interval + ", 30) + "1" + strings.Repeat(")", 30),
 		"open tags":        "SELECT a " + strings.Repeat("<a ", n),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package hogql
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // fail reports a mistake at t.
@@ -39,7 +41,7 @@ func (p *parser) failLexical(t token) {
 	case tokBadNumber:
 		p.fail(t, "`%s` is not a number HogQL knows: write it in decimal", text)
 	case tokUnexpected:
-		p.fail(t, "unexpected character `%s`%s", strings.ToValidUTF8(text, "\uFFFD"), unexpectedHint(text))
+		p.fail(t, "unexpected character %s%s", describeCharacter(text), unexpectedHint(text))
 	case tokTagOpen:
 		if p.pos > 0 && endsOperand(p.tokens[p.pos-1]) {
 			p.fail(t, "HogQL takes `<` directly before a name for the start of a tag: put a space after the `<`")
@@ -48,7 +50,19 @@ func (p *parser) failLexical(t token) {
 	}
 }
 
+// describeCharacter shows a character, or its number where it cannot be seen.
+func describeCharacter(text string) string {
+	r, _ := utf8.DecodeRuneInString(text)
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
+		return fmt.Sprintf("U+%04X", r)
+	}
+	return "`" + text + "`"
+}
+
 func unexpectedHint(text string) string {
+	if r, _ := utf8.DecodeRuneInString(text); unicode.IsLetter(r) {
+		return ": put a name with letters beyond a to z in backticks"
+	}
 	switch text {
 	case "&":
 		return ": write AND"

@@ -167,7 +167,11 @@ func (w *printer) primary(e Expr) {
 		w.chain(v.Chain)
 	case *Placeholder:
 		w.write("{")
-		w.expr(v.Expr, levelTop)
+		if f, ok := v.Expr.(*Field); ok && bareChain(f.Chain) {
+			w.write(strings.Join(f.Chain, "."))
+		} else {
+			w.expr(v.Expr, levelTop)
+		}
 		w.write("}")
 	case *Call:
 		w.call(v)
@@ -227,6 +231,18 @@ func (w *printer) primary(e Expr) {
 	case Query:
 		w.parens(func() { w.query(v) })
 	}
+}
+
+// bareChain reports whether a name alone between braces needs no quotes: there
+// nearly every keyword is just a name, as in {from}.
+func bareChain(chain []string) bool {
+	for _, name := range chain {
+		l := lower(name)
+		if !isWordName(name) || lookupKeyword(name).reserved() || l == "true" || l == "false" {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *printer) constant(c *Constant) {

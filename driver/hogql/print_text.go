@@ -7,11 +7,7 @@ import (
 
 // quoteName returns a name as it must be written.
 func quoteName(name string) string {
-	plain := name != "" && isLetter(name[0])
-	for i := range len(name) {
-		plain = plain && isWord(name[i])
-	}
-	if plain && plainName(name) {
+	if isWordName(name) && plainName(name) {
 		return name
 	}
 	var b strings.Builder
@@ -28,6 +24,19 @@ func quoteName(name string) string {
 	}
 	b.WriteByte('`')
 	return b.String()
+}
+
+// isWordName reports whether name is made of the letters of a bare name.
+func isWordName(name string) bool {
+	if name == "" || !isLetter(name[0]) {
+		return false
+	}
+	for i := range len(name) {
+		if !isWord(name[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // plainName reports whether a word needs no quotes anywhere: it is no keyword,
