@@ -64,6 +64,23 @@ func TestGetExperimentResults(t *testing.T) {
 	require.Equal(t, a.Rows, same.Rows)
 }
 
+func TestAMetricWithoutResultIsSaid(t *testing.T) {
+	t.Parallel()
+	yes := true
+	out := resultsOut(driver.ExperimentResultsResult{Metrics: []driver.MetricResult{
+		{Name: "Sales", Role: "primary", Method: "frequentist", Summary: "fine.", Variants: []driver.VariantResult{
+			{Key: "control", Baseline: true, Samples: 3},
+			{Key: "test", Samples: 4, PValue: new(0.01), Interval: &[2]float64{-0.1, 0.2}, Significant: &yes},
+		}},
+		{Name: "Clicks", Role: "secondary", Problem: "No such event. Correct it."},
+	}})
+	require.Equal(t, []string{"Sales: fine.", "Clicks (secondary): no result. No such event. Correct it."}, out.Findings)
+	require.Equal(t, []string{"1 of 2 metrics have no result; see findings."}, out.Notices())
+	require.Equal(t, "p_value", out.Columns[6])
+	require.Equal(t, []any{"Sales", "test", int64(4), 0.0, nil, nil, 0.01, "-0.1000..+0.2000", "yes"}, out.Rows[1])
+	require.Nil(t, out.Rows[0][8])
+}
+
 func TestGetExperimentResultsRefuses(t *testing.T) {
 	t.Parallel()
 	d := demotest.Start(t, Tools())

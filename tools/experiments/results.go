@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
 	"github.com/posthog-mcp/posthog-mcp/tools"
@@ -53,13 +52,16 @@ func resultsOut(res driver.ExperimentResultsResult) ResultsOut {
 		out.Experiment = fmt.Sprintf("%s (%s, %s to %s)", e.Name, e.Status, e.Start.UTC().Format("2006-01-02"), e.End.UTC().Format("2006-01-02"))
 	}
 	var rows [][]any
+	missing := 0
 	for _, m := range res.Metrics {
 		label := m.Name
 		if m.Role != "primary" {
 			label += " (" + m.Role + ")"
 		}
 		if m.Problem != "" {
-			out.notices = append(out.notices, fmt.Sprintf("Metric %s has no result: %s.", label, strings.TrimSuffix(m.Problem, ".")))
+			// A finding and no notice: the text is not all ours.
+			out.Findings = append(out.Findings, label+": no result. "+m.Problem)
+			missing++
 			continue
 		}
 		out.Findings = append(out.Findings, label+": "+m.Summary)
@@ -76,6 +78,9 @@ func resultsOut(res driver.ExperimentResultsResult) ResultsOut {
 		}
 	}
 	out.Table = tools.NewTable([]string{"metric", "variant", "people", "sum", "mean", "change", evidenceName(res.Metrics), "interval_of_change", "significant"}, rows)
+	if missing > 0 {
+		out.notices = append(out.notices, fmt.Sprintf("%d of %d metrics have no result; see findings.", missing, len(res.Metrics)))
+	}
 	out.Units = "mean: rate 0-1 for funnels, else per person; change and interval relative to the baseline (0.1 = +10 %)"
 	return out
 }
