@@ -31,33 +31,44 @@ func (t *Template) fault(line int, format string, args ...any) error {
 	return &FileError{File: t.file, Line: line, Reason: fmt.Sprintf(format, args...)}
 }
 
+// headLine finds the line of the front matter that begins with a text, or has
+// it after a brace or dash; the first line when there is none.
+func (t *Template) headLine(text string) int {
+	for i, line := range strings.Split(t.head, "\n") {
+		rest, ok := strings.CutPrefix(strings.TrimLeft(line, " \t-{"), text)
+		if ok && (strings.HasSuffix(text, ":") || rest == "" || strings.ContainsAny(rest[:1], ", }")) {
+			return i + 2 // the opening fence is the first line
+		}
+	}
+	return 2
+}
+
 func (t *Template) checkHead() error {
-	const head = 2
 	switch {
 	case !toolName().MatchString(t.Name):
-		return t.fault(head, "name %q: use 3 to 40 of a-z, 0-9 and _, the first a letter", t.Name)
+		return t.fault(t.headLine("name:"), "name %q: use 3 to 40 of a-z, 0-9 and _, the first a letter", t.Name)
 	case t.Title == "" || len(t.Title) > 60:
-		return t.fault(head, "title: give 1 to 60 characters")
+		return t.fault(t.headLine("title:"), "title: give 1 to 60 characters")
 	case len(t.Doc) < 20 || len(t.Doc) > 600:
-		return t.fault(head, "doc: give 20 to 600 characters that say what the tool answers")
+		return t.fault(t.headLine("doc:"), "doc: give 20 to 600 characters that say what the tool answers")
 	case strings.TrimSpace(t.sql) == "":
 		return t.fault(t.line, "there is no statement after the front matter")
 	}
 	for _, s := range t.Scopes {
 		if object, access, ok := strings.Cut(s, ":"); !ok || object == "" || access != "read" && access != "write" {
-			return t.fault(head, "scope %q: write it as query:read", s)
+			return t.fault(t.headLine("scopes:"), "scope %q: write it as query:read", s)
 		}
 	}
 	return nil
 }
 
 func (t *Template) checkParams() error {
-	const head = 2
-	inputs, err := t.inputs()
-	if err != nil {
-		return t.fault(head, "%s", err)
-	}
 	for i, p := range t.Params {
+		head := t.headLine("name: " + p.Name)
+		input, err := p.input()
+		if err != nil {
+			return t.fault(head, "parameter %s: %s", p.Name, err)
+		}
 		switch {
 		case !paramName().MatchString(p.Name):
 			return t.fault(head, "parameter %q: use at most 40 of a-z, 0-9 and _, the first a letter", p.Name)
@@ -78,11 +89,11 @@ func (t *Template) checkParams() error {
 		case p.Min != nil && p.Max != nil && *p.Min > *p.Max:
 			return t.fault(head, "parameter %s: min is above max", p.Name)
 		}
-		for what, v := range map[string]json.RawMessage{"default": inputs[i].Default, "example": inputs[i].Example} {
+		for what, v := range map[string]json.RawMessage{"default": input.Default, "example": input.Example} {
 			if v == nil {
 				continue
 			}
-			one := inputs[i]
+			one := input
 			one.Required, one.Default = false, nil
 			raw, err := json.Marshal(map[string]json.RawMessage{p.Name: v})
 			if err != nil {
@@ -94,7 +105,7 @@ func (t *Template) checkParams() error {
 		}
 	}
 	if t.Cursor != "" && !slices.ContainsFunc(t.Params, func(p Param) bool { return p.Name == "cursor" && p.Type == "string" }) {
-		return t.fault(head, "cursor: %s continues a list, but there is no parameter cursor of type string", t.Cursor)
+		return t.fault(t.headLine("cursor:"), "cursor: %s continues a list, but there is no parameter cursor of type string", t.Cursor)
 	}
 	return nil
 }

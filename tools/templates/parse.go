@@ -24,6 +24,7 @@ type Template struct {
 	Fresh      bool     `yaml:"fresh" json:"fresh,omitempty"`           // never from PostHog's cache
 	Cursor     string   `yaml:"cursor" json:"cursor,omitempty"`         // column whose last value continues the list, for a parameter cursor
 
+	head string
 	sql  string
 	file string
 	line int // of the statement's first line
@@ -60,7 +61,7 @@ func parse(file, text string) (*Template, error) {
 	if err := yaml.UnmarshalWithOptions([]byte(head), t, yaml.Strict()); err != nil {
 		return nil, yamlError(file, err)
 	}
-	t.file, t.sql, t.line = file, sql, line
+	t.file, t.head, t.sql, t.line = file, head, sql, line
 	return t, nil
 }
 
