@@ -43,7 +43,9 @@ func (p *parser) failLexical(t token) {
 	case tokUnexpected:
 		p.fail(t, "unexpected character %s%s", describeCharacter(text), unexpectedHint(text))
 	case tokTagOpen:
-		if p.pos > 0 && endsOperand(p.tokens[p.pos-1]) {
+		// With nothing but words behind it PostHog may still make sense of it.
+		onlyWords := strings.Trim(strings.ToLower(p.sql[t.end:]), "abcdefghijklmnopqrstuvwxyz0123456789_- \t\r\n") == ""
+		if p.pos > 0 && endsOperand(p.tokens[p.pos-1]) && !onlyWords {
 			p.fail(t, "HogQL takes `<` directly before a name for the start of a tag: put a space after the `<`")
 		}
 		p.unsupported(t, "a HogQLX tag")
