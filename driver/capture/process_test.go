@@ -1,0 +1,3 @@
+package capture
+
+func play(string) int { return 2 }
