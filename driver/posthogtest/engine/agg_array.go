@@ -36,16 +36,16 @@ func (s *listState) result() any {
 	if s.v == nil {
 		return []any{}
 	}
-	return s.v[:len(s.v):len(s.v)]
+	return slices.Clip(s.v)
 }
 
 func buildGroupArray(c *aggCall) (*aggImpl, error) {
-	limit, err := c.intParam(0, 0)
+	limit, err := c.intParam(0)
 	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState { return &listState{limit: limit} }}, err
 }
 
 func buildGroupUniqArray(c *aggCall) (*aggImpl, error) {
-	limit, err := c.intParam(0, 0)
+	limit, err := c.intParam(0)
 	return &aggImpl{t: arrayOf(c.types[0]), never: true, make: func() aggState {
 		return &listState{limit: limit, uniq: map[string]struct{}{}}
 	}}, err
@@ -85,7 +85,7 @@ func (s *topState) result() any {
 }
 
 func buildTopK(c *aggCall) (*aggImpl, error) {
-	limit, err := c.intParam(0, 10)
+	limit, err := c.intParam(10)
 	if len(c.params) > 1 {
 		err = notSupported("%s with a load factor", c.name)
 	}

@@ -107,7 +107,7 @@ func (s *funnelState) reached(chains []chain) any {
 }
 
 func buildFunnel(c *aggCall) (*aggImpl, error) {
-	window, err := c.intParam(0, 0)
+	window, err := c.intParam(0)
 	if err != nil {
 		return nil, err
 	}

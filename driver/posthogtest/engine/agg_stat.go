@@ -190,7 +190,7 @@ func buildQuantile(c *aggCall) (*aggImpl, error) {
 	exact := len(c.name) > 5 && c.name[len(c.name)-5:] == "Exact"
 	many := c.name == "quantiles"
 	t := c.types[0]
-	if !t.isNumber() && !(exact && t.isDateOrTime()) && t.k != kNothing {
+	if !t.isNumber() && t.k != kNothing && (!exact || !t.isDateOrTime()) {
 		if t.isDateOrTime() {
 			return nil, notSupported("%s of %s (quantileExact works)", c.name, t)
 		}

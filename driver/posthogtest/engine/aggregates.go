@@ -92,7 +92,7 @@ var aggregateTable = sync.OnceValue(func() map[string]aggDef {
 // query.
 func (s *scope) aggregateCall(n *hogql.Call, name aggName) (*expr, error) {
 	if s.inAgg {
-		return nil, queryError(codeIllegalAggr, "Aggregate function %s is found inside another aggregate function in query", n.Span.Text(s.r.opts.Source))
+		return nil, queryError(codeIllegalAggr, "Aggregate function %s is found inside another aggregate function in query", n.Text(s.r.opts.Source))
 	}
 	if !s.grouped {
 		return nil, queryError(codeIllegalAggr, "Aggregate function %s is found in a clause that is evaluated before aggregation", n.Name)
@@ -177,6 +177,11 @@ func (s *scope) newAggregate(name aggName, params, args []hogql.Expr, filter hog
 }
 
 func (a *aggregate) finish(name aggName, def aggDef, call *aggCall, anyNull bool) error {
+	if !name.array && name.base != "count" && !strings.HasPrefix(name.base, "uniq") && slices.ContainsFunc(call.types, func(t *typ) bool { return t.k == kNothing }) {
+		a.t, a.skip = &typ{k: kNothing, null: true}, true
+		a.make = func() aggState { return &pickState{} }
+		return nil
+	}
 	impl, err := def.build(call)
 	if err != nil {
 		return err
@@ -205,14 +210,14 @@ func andExpr(a, b hogql.Expr) hogql.Expr {
 	return &hogql.And{Exprs: []hogql.Expr{a, b}}
 }
 
-// intParam is parameter i as a whole number.
-func (c *aggCall) intParam(i int, absent int64) (int64, error) {
-	if i >= len(c.params) {
+// intParam is the first parameter as a whole number.
+func (c *aggCall) intParam(absent int64) (int64, error) {
+	if len(c.params) == 0 {
 		return absent, nil
 	}
-	v, ok := wholeNumber(c.params[i], mk(kInt64), 0).(int64)
+	v, ok := wholeNumber(c.params[0], mk(kInt64), 0).(int64)
 	if !ok || v < 0 {
-		return 0, queryError(codeBadArguments, "Parameter %d of aggregate function %s must be a non-negative whole number", i+1, c.name)
+		return 0, queryError(codeBadArguments, "Parameter 1 of aggregate function %s must be a non-negative whole number", c.name)
 	}
 	return v, nil
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -253,11 +252,6 @@ func cell(v any) any {
 	}
 }
 
-// tableNames are the built-in tables, for the error on an unknown one.
-func builtInTables() []string {
-	return []string{"events", "persons", "person_distinct_ids", "sessions"}
-}
-
 func (r *runner) propertyType(owner, key string) PropertyType {
 	over, defs := r.opts.EventTypes, r.e.definitions().event
 	if owner == "person" {
@@ -268,7 +262,5 @@ func (r *runner) propertyType(owner, key string) PropertyType {
 	}
 	return defs[key]
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func trimPosthogPrefix(name string) string { return strings.TrimPrefix(name, "posthog.") }

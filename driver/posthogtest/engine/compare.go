@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -260,11 +259,6 @@ func missing(v any) bool {
 	}
 	f, ok := v.(float64)
 	return ok && math.IsNaN(f)
-}
-
-// sortValues sorts a list ascending with NULL and NaN last.
-func sortValues(v []any) {
-	slices.SortStableFunc(v, func(a, b any) int { return compareKey(a, b, sortKey{}) })
 }
 
 // zone is the location of a type's time zone.

@@ -91,10 +91,13 @@ func (s *scope) groupKey(e hogql.Expr) *expr {
 	return nil
 }
 
+// nothing is the constant NULL.
+func nothing() *expr { return constant(&typ{k: kNothing, null: true}, nil) }
+
 func literal(v any) (*expr, error) {
 	switch v := v.(type) {
 	case nil:
-		return constant(&typ{k: kNothing, null: true}, nil), nil
+		return nothing(), nil
 	case bool:
 		return constant(mk(kBool), v), nil
 	case string:

@@ -168,7 +168,7 @@ func (e *Engine) evaluate(ctx context.Context, q hogql.Query, opts Options) (*Re
 			top.limit = opts.MaxLimit
 		}
 	default:
-		return nil, nil, queryError(codeNotImplemented, "Unresolved placeholder: %s", hogql.Span(q.Pos()).Text(opts.Source))
+		return nil, nil, queryError(codeNotImplemented, "Unresolved placeholder: %s", q.Pos().Text(opts.Source))
 	}
 	rel, err := r.query(q, &environment{}, top)
 	if err != nil {

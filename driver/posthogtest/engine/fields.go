@@ -52,6 +52,9 @@ func steps(rest []string) []jsonStep {
 // column compiles table.column and what follows it, with the lazy joins
 // person, session and pdi of events.
 func (s *scope) column(t *tableRef, chain []string) (*expr, error) {
+	if len(chain) == 0 {
+		return nil, queryError(codeResolution, "Unable to resolve field: %s", t.alias)
+	}
 	if s.grouped && !s.inAgg {
 		// A property of a column that is a GROUP BY key is fine; the column
 		// itself was looked for before.
@@ -168,7 +171,9 @@ func (s *scope) deeper(base *expr, path []jsonStep) (*expr, error) {
 	if base.t.json == "" || len(path) != 1 || !path[0].isKey {
 		return e, nil
 	}
-	return s.typed(e, s.r.propertyType(base.t.json, path[0].key)), nil
+	kind := s.r.propertyType(base.t.json, path[0].key)
+	e.absent = kind == ""
+	return s.typed(e, kind), nil
 }
 
 func (s *scope) member(base *expr, path []jsonStep) (*expr, error) {

@@ -5,7 +5,7 @@ import (
 )
 
 func addArrayEdits(t table) {
-	t["arrayConcat"] = func(s *scope, args []*expr) (*expr, error) {
+	t["arrayConcat"] = func(_ *scope, args []*expr) (*expr, error) {
 		if err := checkArguments("arrayConcat", "a+", args); err != nil {
 			return nil, err
 		}

@@ -1,5 +1,7 @@
 package engine
 
+import "strings"
+
 func addCompareFunctions(t table) {
 	for name, keep := range map[string]func(c int) bool{
 		"equals":          func(c int) bool { return c == 0 },
@@ -79,7 +81,7 @@ func comparison(name string, keep func(c int) bool) builder {
 			rt = nullable(rt)
 		}
 		if l.t.k == kNothing || r.t.k == kNothing {
-			return constant(&typ{k: kNothing, null: true}, nil), nil
+			return nothing(), nil
 		}
 		nan := keep(1) && keep(-1) // only != holds for NaN
 		return &expr{t: rt, eval: func(f *frame) any {
@@ -140,14 +142,11 @@ func common(name string, args []*expr) (*typ, []*expr, error) {
 	}
 	t := superType(ts...)
 	if t == nil {
-		text := ""
+		names := make([]string, len(args))
 		for i, a := range args {
-			if i > 0 {
-				text += ", "
-			}
-			text += a.t.String()
+			names[i] = a.t.String()
 		}
-		return nil, nil, queryError(codeNoCommonType, "There is no supertype for types %s because some of them are incompatible, in function %s", text, name)
+		return nil, nil, queryError(codeNoCommonType, "There is no supertype for types %s because some of them are incompatible, in function %s", strings.Join(names, ", "), name)
 	}
 	out := make([]*expr, len(args))
 	for i, a := range args {

@@ -1,7 +1,7 @@
 package engine
 
 func addConditionalFunctions(t table) {
-	t["if"] = func(s *scope, args []*expr) (*expr, error) {
+	t["if"] = func(_ *scope, args []*expr) (*expr, error) {
 		switch len(args) {
 		case 2:
 			null, _ := literal(nil)
@@ -92,7 +92,7 @@ func buildMultiIf(args []*expr) (*expr, error) {
 
 func buildCoalesce(_ *scope, args []*expr) (*expr, error) {
 	if len(args) == 0 {
-		return constant(&typ{k: kNothing, null: true}, nil), nil
+		return nothing(), nil
 	}
 	var used []*expr
 	for _, a := range args {

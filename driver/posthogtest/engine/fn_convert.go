@@ -274,7 +274,7 @@ func buildToDateTime64(s *scope, args []*expr) (*expr, error) {
 		return nil, err
 	}
 	c := &callInfo{name: "toDateTime64", args: args}
-	scale, err := c.constantInt(1, 6)
+	scale, err := c.constantInt(6)
 	if err != nil {
 		return nil, err
 	}
@@ -361,7 +361,7 @@ func semVer(s string) any {
 		}
 		if dots > 0 {
 			out := []any{}
-			for _, p := range strings.Split(s[i:end], ".") {
+			for p := range strings.SplitSeq(s[i:end], ".") {
 				n := castText(p, mk(kInt64), time.UTC)
 				if n == nil {
 					n = int64(0)

@@ -166,7 +166,7 @@ func timeArithmetic(s *scope, name string, args []*expr) (*expr, error) {
 	if l.t.k == kInterval && r.t.isDateOrTime() && name == "plus" {
 		l, r = r, l
 	}
-	if !l.t.isDateOrTime() && !(l.t.k == kString && r.t.k == kInterval) {
+	if !l.t.isDateOrTime() && (l.t.k != kString || r.t.k != kInterval) {
 		if l.t.k == kInterval && r.t.isNumber() && name == "multiply" {
 			return nil, notSupported("arithmetic on intervals")
 		}

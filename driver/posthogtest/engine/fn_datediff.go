@@ -9,18 +9,6 @@ func (s *scope) dateBuild(name string, args []*expr) (*expr, error) {
 	sub := table{}
 	switch name {
 	case "dateDiff", "age":
-		for i := 1; i < min(len(args), 3); i++ {
-			if args[i].t.k == kString {
-				if !args[i].fixed {
-					return nil, queryError(codeIllegalType, "Illegal type %s of argument %d of function %s", args[i].t, i+1, name)
-				}
-				at, ok := parseInstant(str(args[i].val), s.r.loc)
-				if !ok {
-					return nil, queryError("cannot_parse_datetime", "Cannot parse DateTime: value is %q", str(args[i].val))
-				}
-				args[i] = constant(dateTime64(6, s.r.loc), at)
-			}
-		}
 		sub.add(name, "sdd?s", buildDateDiff)
 	case "dateTrunc":
 		sub.add(name, "sd?s", buildDateTrunc)

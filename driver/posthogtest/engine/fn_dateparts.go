@@ -50,7 +50,7 @@ func addDateParts(t table) {
 		return ymd(t)*1_000_000 + t.Hour()*10_000 + t.Minute()*100 + t.Second()
 	})
 	t.add("toDayOfWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
-		mode, err := c.constantInt(1, 0)
+		mode, err := c.constantInt(0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -71,7 +71,7 @@ func addDateParts(t table) {
 		}, err
 	})
 	t.add("toWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
-		mode, err := c.constantInt(1, 0)
+		mode, err := c.constantInt(0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -79,7 +79,7 @@ func addDateParts(t table) {
 		return u8, func(a []any) any { _, w := weekOf(local(a[0], loc), mode); return uint64(w) }, err //nolint:gosec // a week
 	})
 	t.add("toYearWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
-		mode, err := c.constantInt(1, 0)
+		mode, err := c.constantInt(0)
 		if err != nil {
 			return nil, nil, err
 		}

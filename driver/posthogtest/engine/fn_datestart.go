@@ -34,7 +34,7 @@ func addDateFunctions(t table) {
 		}, err
 	})
 	t.add("toStartOfWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
-		mode, err := c.constantInt(1, 0)
+		mode, err := c.constantInt(0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +45,7 @@ func addDateFunctions(t table) {
 		return c.start("week", 1, first, 2)
 	})
 	t.add("toLastDayOfWeek", "d?is", func(c *callInfo) (*typ, impl, error) {
-		mode, err := c.constantInt(1, 0)
+		mode, err := c.constantInt(0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -67,7 +67,7 @@ func addDateFunctions(t table) {
 		}, err
 	})
 	addUnitFunctions(t)
-	t.add("fromUnixTimestamp", "i", func(c *callInfo) (*typ, impl, error) {
+	t.add("fromUnixTimestamp", "i", func(*callInfo) (*typ, impl, error) {
 		return dateTime(nil), func(a []any) any { return instant(whole(a[0]) * microsPerSecond) }, nil
 	})
 	t.add("fromUnixTimestamp64Milli", "i?s", func(c *callInfo) (*typ, impl, error) {

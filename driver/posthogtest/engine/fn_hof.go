@@ -189,8 +189,8 @@ func addSearchLambdas(t map[string]arrayFunc) {
 	})
 	first := func(v []any) int { return slices.IndexFunc(v, truthy) }
 	last := func(v []any) int {
-		for i := len(v) - 1; i >= 0; i-- {
-			if truthy(v[i]) {
+		for i, x := range slices.Backward(v) {
+			if truthy(x) {
 				return i
 			}
 		}
@@ -262,7 +262,7 @@ func addFoldLambdas(t map[string]arrayFunc) {
 			rt, err := sumType(val)
 			return arrayOf(rt), func(_, v []any) any {
 				out := make([]any, len(v))
-				var sum any = zeroOf(rt)
+				sum := zeroOf(rt)
 				for i, x := range v {
 					sum = sumOf([]any{sum, x}, rt)
 					if floor && compareNumbers(sum, uint64(0)) < 0 {

@@ -122,7 +122,7 @@ func jsonCell(v any, t *typ, c *callInfo) any {
 
 // jsonCall is fn(json, path...): absent where the path leads nowhere.
 func jsonCall(rt *typ, absent any, get func(v any) any) jsonBuilder {
-	return func(s *scope, name string, args []*expr) (*expr, error) {
+	return func(_ *scope, name string, args []*expr) (*expr, error) {
 		if len(args) == 0 {
 			return nil, queryError(codeArgumentCount, "Function %s requires at least one argument", name)
 		}

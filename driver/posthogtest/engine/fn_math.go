@@ -39,7 +39,7 @@ func addMathFunctions(t table) {
 	} {
 		t.simple(name, "n", mk(kUInt8), func(a []any) any { return truth(fn(float(a[0]))) })
 	}
-	t.add("ifNotFinite", "nn", func(c *callInfo) (*typ, impl, error) {
+	t.add("ifNotFinite", "nn", func(*callInfo) (*typ, impl, error) {
 		return mk(kFloat64), func(a []any) any {
 			if x := float(a[0]); !math.IsNaN(x) && !math.IsInf(x, 0) {
 				return x
@@ -256,7 +256,7 @@ func bitsOf(v any) int64 {
 func addRounding(t table) {
 	rounding := func(name string, whole0 func(float64) float64) {
 		t.add(name, "n?n", func(c *callInfo) (*typ, impl, error) {
-			digits, err := c.constantInt(1, 0)
+			digits, err := c.constantInt(0)
 			if err != nil {
 				return nil, nil, err
 			}

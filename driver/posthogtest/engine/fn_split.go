@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,11 +27,11 @@ func addSplits(t table) {
 	t.simple("splitByWhitespace", "s?i", ss, func(a []any) any { return boxed(strings.Fields(str(a[0]))) })
 	t.simple("splitByNonAlpha", "s?i", ss, func(a []any) any {
 		return boxed(strings.FieldsFunc(str(a[0]), func(r rune) bool {
-			return r < utf8.RuneSelf && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+			return r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 		}))
 	})
 	t.simple("alphaTokens", "s?i", ss, func(a []any) any {
-		return boxed(strings.FieldsFunc(str(a[0]), func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') }))
+		return boxed(strings.FieldsFunc(str(a[0]), func(r rune) bool { return r >= utf8.RuneSelf || !unicode.IsLetter(r) }))
 	})
 	t.add("splitByRegexp", "ss", func(c *callInfo) (*typ, impl, error) {
 		compile, err := cached(c.args[0], compileRegex)

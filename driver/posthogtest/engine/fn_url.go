@@ -3,6 +3,8 @@ package engine
 import (
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 func addURLFunctions(t table) {
@@ -81,7 +83,7 @@ func urlProtocol(u string) string {
 		return ""
 	}
 	for _, c := range u[:i] {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("+-.", c)) {
+		if c >= utf8.RuneSelf || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("+-.", c) {
 			return ""
 		}
 	}
@@ -200,7 +202,7 @@ func cutParameter(u, name string) string {
 	}
 	q, frag, hasFrag := strings.Cut(q, "#")
 	var keep []string
-	for _, kv := range strings.Split(q, "&") {
+	for kv := range strings.SplitSeq(q, "&") {
 		if k, _, has := strings.Cut(kv, "="); !has || k != name {
 			keep = append(keep, kv)
 		}

@@ -91,8 +91,6 @@ func (t table) simple(name, sig string, rt *typ, fn impl) {
 	t.add(name, sig, func(*callInfo) (*typ, impl, error) { return rt, fn, nil })
 }
 
-func (t table) alias(name, old string) { t[name] = t[old] }
-
 func strictCall(args []*expr, fn impl) func(*frame) any {
 	buf := make([]any, len(args))
 	return func(f *frame) any {
@@ -171,9 +169,10 @@ func (c *callInfo) constantText(i int) (string, error) {
 	return v, nil
 }
 
-// constantInt is argument i as a constant whole number, or absent when there
-// are fewer arguments.
-func (c *callInfo) constantInt(i int, absent int64) (int64, error) {
+// constantInt is argument 1, counted from 0, as a constant whole number, or
+// absent when there are fewer arguments.
+func (c *callInfo) constantInt(absent int64) (int64, error) {
+	const i = 1
 	if i >= len(c.args) {
 		return absent, nil
 	}

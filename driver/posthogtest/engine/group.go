@@ -24,15 +24,15 @@ func (s *scope) groupBy() error {
 			}
 		}
 	}
-	any := len(list) > 0 || q.GroupByMode == "all"
+	found := len(list) > 0 || q.GroupByMode == "all"
 	for _, e := range q.Select {
-		any = any || s.aggregates(e)
+		found = found || s.aggregates(e)
 	}
-	any = any || s.aggregates(q.Having) || s.aggregates(q.Qualify)
+	found = found || s.aggregates(q.Having) || s.aggregates(q.Qualify)
 	for _, o := range q.OrderBy {
-		any = any || s.aggregates(o.Expr)
+		found = found || s.aggregates(o.Expr)
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	s.hasKeys = len(list) > 0

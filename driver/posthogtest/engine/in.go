@@ -57,7 +57,7 @@ func (s *scope) setItems(left *expr, right hogql.Expr) (*map[string]struct{}, er
 		if e.val == nil {
 			return nil
 		}
-		_, c, err := comparable2(&expr{t: left.t}, e, "in", s.r)
+		c, err := member(left.t, e, s.r)
 		if err != nil {
 			return err
 		}
@@ -112,6 +112,35 @@ func (s *scope) setItems(left *expr, right hogql.Expr) (*map[string]struct{}, er
 		}
 	}
 	return &set, nil
+}
+
+// member turns an element of the right side of IN into the type of the left
+// side: numbers become text beside text, and text is read beside the rest.
+func member(left *typ, e *expr, run *runner) (*expr, error) {
+	switch {
+	case left.k == kString && e.t.isNumber():
+		t := e.t
+		return &expr{t: mk(kString), eval: func(f *frame) any {
+			if v := e.eval(f); v != nil {
+				return text(v, t, run.loc)
+			}
+			return nil
+		}}, nil
+	case e.t.k == kString && left.k != kString && !e.fixed:
+		return &expr{t: nullable(left), eval: func(f *frame) any {
+			v, ok := e.eval(f).(string)
+			if !ok {
+				return nil
+			}
+			out, err := readText(v, left, run)
+			if err != nil {
+				return f.fail(err)
+			}
+			return out
+		}}, nil
+	}
+	_, c, err := comparable2(&expr{t: left}, e, "in", run)
+	return c, err
 }
 
 func allTuples(list []hogql.Expr) bool {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
@@ -16,7 +17,7 @@ type joinKind struct {
 
 func parseJoin(name string) (joinKind, error) {
 	var k joinKind
-	for _, w := range strings.Fields(strings.ToUpper(name)) {
+	for w := range strings.FieldsSeq(strings.ToUpper(name)) {
 		switch w {
 		case "JOIN", "INNER", "OUTER", "ALL":
 		case "LEFT":
@@ -59,7 +60,7 @@ func (s *scope) join(left source, j *hogql.JoinExpr) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := s.tables[:len(s.tables):len(s.tables)]
+	before := slices.Clip(s.tables)
 	t, err := s.table(j)
 	if err != nil {
 		return nil, err
@@ -163,18 +164,23 @@ func (j *joiner) equality(before []*tableRef, e hogql.Expr) (bool, error) {
 	if !ok || c.Op != "==" || c.IsNull {
 		return false, nil
 	}
-	right := []*tableRef{j.ref}
-	l, lerr := j.only(before, c.Left)
-	r, rerr := j.only(right, c.Right)
-	if lerr != nil || rerr != nil || l.fixed || r.fixed {
-		l, lerr = j.only(before, c.Right)
-		r, rerr = j.only(right, c.Left)
+	l, r, ok := j.sides(before, c.Left, c.Right)
+	if !ok {
+		l, r, ok = j.sides(before, c.Right, c.Left)
 	}
-	if lerr != nil || rerr != nil || l.fixed || r.fixed {
-		// Not one side each: a condition on pairs, checked when compiled.
+	if !ok {
 		return false, nil
 	}
 	return true, j.key(l, r)
+}
+
+// sides compiles a on the tables before and b on the joined one; ok is false
+// when that fails, the equality then being a condition on pairs that is
+// compiled, and its errors told, with both sides in scope.
+func (j *joiner) sides(before []*tableRef, a, b hogql.Expr) (l, r *expr, ok bool) {
+	l, lerr := j.only(before, a)
+	r, rerr := j.only([]*tableRef{j.ref}, b)
+	return l, r, lerr == nil && rerr == nil && !l.fixed && !r.fixed
 }
 
 // keyOf encodes the key values; ok is false when one is NULL, which matches

@@ -42,8 +42,8 @@ func allProperties(p *data.Properties) object {
 		return object(p.Own)
 	}
 	var out object
-	for i := len(layers) - 1; i >= 0; i-- {
-		for _, kv := range layers[i].Own {
+	for _, l := range slices.Backward(layers) {
+		for _, kv := range l.Own {
 			at := slices.IndexFunc(out, func(o data.Property) bool { return o.Key == kv.Key })
 			if at >= 0 {
 				out[at].Value = kv.Value

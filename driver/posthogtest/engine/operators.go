@@ -145,9 +145,11 @@ func comparable2(l, r *expr, fn string, run *runner) (*expr, *expr, error) {
 			return nil, nil, err
 		}
 	}
-	if r.t.k == kString && (l.t.isDateOrTime() || l.t.k == kUUID) {
-		// A column of text beside a time or UUID is parsed row by row.
-		return l, parsedColumn(r, l.t, run), nil
+	if r.t.k == kString && l.t.isNumber() {
+		if r.absent {
+			return l, nothing(), nil
+		}
+		return nil, nil, queryError(codeNoCommonType, "There is no supertype for types %s, %s because some of them are String/FixedString/Enum and some of them are not", r.t, l.t)
 	}
 	if l.t.isDateOrTime() && r.t.isDateOrTime() {
 		return sameTime(l, r, run)
@@ -161,20 +163,6 @@ func comparable2(l, r *expr, fn string, run *runner) (*expr, *expr, error) {
 		}
 	}
 	return nil, nil, queryError(codeIllegalType, "Illegal types of arguments (%s, %s) of function %s", l.t, r.t, fn)
-}
-
-func parsedColumn(e *expr, t *typ, run *runner) *expr {
-	return &expr{t: nullable(t), eval: func(f *frame) any {
-		v, ok := e.eval(f).(string)
-		if !ok {
-			return nil
-		}
-		out, err := readText(v, t, run)
-		if err != nil {
-			return f.fail(err)
-		}
-		return out
-	}}
 }
 
 func sameTime(l, r *expr, run *runner) (*expr, *expr, error) {

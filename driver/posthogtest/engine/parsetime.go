@@ -181,8 +181,8 @@ func parseInstant(s string, loc *time.Location) (instant, bool) {
 	}
 	var c clock
 	if rest != "" {
-		switch {
-		case rest[0] == 'T' || rest[0] == ' ' || rest[0] == ',':
+		switch rest[0] {
+		case 'T', ' ', ',':
 			c, ok = parseClock(strings.TrimLeft(rest[1:], " "))
 		default:
 			c, ok = c.withZone(rest)
@@ -245,7 +245,7 @@ func parseUnix(s string, loc *time.Location) (instant, bool) {
 	if err != nil {
 		return 0, false
 	}
-	layout := ""
+	var layout string
 	switch len(s) {
 	case 9, 10:
 		return instant(n * microsPerSecond), true

@@ -159,13 +159,7 @@ func (p *selectPlan) groups(f *frame, emit func() bool) error {
 				return e
 			}
 		}
-		ok := false
-		if post {
-			ok = s.unroll(f, true, emit)
-		} else {
-			ok = emit()
-		}
-		if !ok {
+		if post && !s.unroll(f, true, emit) || !post && !emit() {
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,6 +43,9 @@ type expr struct {
 	// root and path are set for property access: path steps into root's JSON.
 	root *expr
 	path []jsonStep
+	// absent is set for a property that no record has: it is always NULL and
+	// may stand beside any type.
+	absent bool
 	// lambda is set when the expression is a lambda's body.
 	text func(*frame) (string, bool) // unboxed form of a plain string column
 }
@@ -58,12 +62,8 @@ type environment struct {
 
 func (e *environment) child() *environment {
 	c := &environment{tables: map[string]*relation{}, cols: map[string]hogql.Expr{}}
-	for k, v := range e.tables {
-		c.tables[k] = v
-	}
-	for k, v := range e.cols {
-		c.cols[k] = v
-	}
+	maps.Copy(c.tables, e.tables)
+	maps.Copy(c.cols, e.cols)
 	return c
 }
 
@@ -167,8 +167,8 @@ func (s *scope) resolve(chain []string) (resolved, error) {
 	if named != nil && !named.has(head) {
 		return resolved{table: named, rest: rest}, nil
 	}
-	for i := len(s.exps) - 1; i >= 0; i-- {
-		if s.exps[i].name == head {
+	for i, x := range slices.Backward(s.exps) {
+		if x.name == head {
 			return resolved{exp: i + 1, rest: rest}, nil
 		}
 	}

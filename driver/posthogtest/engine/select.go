@@ -82,7 +82,7 @@ type computed struct {
 // Pos is needed because the embedded expression is nil.
 func (*computed) Pos() hogql.Span { return hogql.Span{} }
 
-// output column of a SELECT
+// item is an output column of a SELECT.
 type item struct {
 	name string
 	e    *expr

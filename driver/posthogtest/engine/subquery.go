@@ -21,7 +21,7 @@ func (s *scope) scalar(q hogql.Query) (*expr, error) {
 	}
 	t := tupleOf(rel.types...)
 	if len(rel.rows) == 0 {
-		return constant(&typ{k: kNothing, null: true}, nil), nil
+		return nothing(), nil
 	}
 	return constant(t, rel.rows[0]), nil
 }
@@ -60,7 +60,7 @@ func (s *scope) relationSet(left *expr, rel *relation) (*map[string]struct{}, er
 			return nil, err
 		}
 	}
-	_, conv, err := comparable2(&expr{t: left.t, eval: func(*frame) any { return nil }}, right, "in", s.r)
+	conv, err := member(left.t, right, s.r)
 	if err != nil {
 		return nil, err
 	}

@@ -231,10 +231,7 @@ func superOfTwo(a, b *typ) *typ {
 	case a.isInt() && b.isInt():
 		return superInt(a, b)
 	case a.isNumber() && b.isNumber():
-		if f := a; a.k == kFloat64 || b.k == kFloat64 {
-			if f.k == kFloat64 {
-				f = b
-			}
+		if a.k == kFloat64 || b.k == kFloat64 {
 			// ClickHouse finds no common type for a 64-bit integer and a float
 			// except that literals adapt; the engine takes the float.
 			return mk(kFloat64)

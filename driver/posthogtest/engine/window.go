@@ -101,7 +101,7 @@ func (s *scope) windowFrame(w *window, def *hogql.WindowExpr) error {
 		}
 	}
 	if !w.frame.rows && (w.frame.start.offset != 0 || w.frame.end.offset != 0) {
-		if len(w.order) != 1 || !(w.order[0].t.isNumber() || w.order[0].t.isDateOrTime()) {
+		if len(w.order) != 1 || !w.order[0].t.isNumber() && !w.order[0].t.isDateOrTime() {
 			return notSupported("RANGE with an offset over anything but one number or time")
 		}
 	}
