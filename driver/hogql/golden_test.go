@@ -146,7 +146,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	cases := readGolden(t)
 	statements := append(readStatements(t, "corpus.jsonl"), readStatements(t, "statements.jsonl")...)
-	require.Len(t, cases, len(statements), "run the oracle test with UPDATE_GOLDEN=1")
+	require.Equal(t, len(statements), len(cases), "run the oracle test with UPDATE_GOLDEN=1")
 	unsupported := 0
 	for i, c := range cases {
 		require.Equal(t, statements[i], c.HogQL, "run the oracle test with UPDATE_GOLDEN=1")

@@ -29,8 +29,10 @@ func (p *parser) notFollows() bool {
 	switch {
 	case next.kind == tokLParen: // a call, but NOT (SELECT ...) is none
 		return isAny(p.peek(2), kwSelect, kwWith) && p.queryAt(2)
+	case isName(next) && p.peek(2).kind == tokLParen: // NOT f(x), whatever f is called
+		return true
 	case next.kw == kwIn:
-		return p.peek(2).kind == tokLParen
+		return false
 	case next.kind == tokStar, next.kind == tokQuestion, next.kind == tokCast:
 		return false
 	}
