@@ -19,7 +19,8 @@ type delivery struct {
 	s        *store
 	dest     Destination
 	lease    string
-	attempts int // most attempts of an event of the batch
+	size     int // events in the batch
+	attempts int // most failed attempts of one of them
 	extra    int // requests beyond the first
 }
 
@@ -28,6 +29,7 @@ var errLeaseLost = errors.New("another process has taken over the events")
 
 // deliver sends the events. After an error some are still under the lease.
 func (d *delivery) deliver(ctx context.Context, rows []row) error {
+	d.size = len(rows)
 	var good, bad []row
 	for _, r := range rows {
 		d.attempts = max(d.attempts, r.attempts)

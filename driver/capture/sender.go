@@ -159,13 +159,17 @@ func (o *Outbox) holdFor(ctx context.Context, d *delivery, l *lane, failure erro
 		}
 		l.problem = f.Reason
 	}
-	hold, paused := l.hold, l.paused
+	hold, paused, failures := l.hold, l.paused, l.failures
 	o.mu.Unlock()
 	detached := context.WithoutCancel(ctx) // also when it was the caller who gave up
 	if d != nil {
 		notBefore := now
 		if f.Verdict == Retry && !aborted {
-			notBefore = now.Add(o.backoff(d.attempts+1, f.RetryAfter))
+			notBefore = hold
+			if d.size == 1 || d.attempts >= failures {
+				// These may be at fault: the next probe is made with others.
+				notBefore = hold.Add(o.backoff(d.attempts+1, 0))
+			}
 		}
 		// Without this the lease runs out by itself, only later.
 		if err := d.s.release(detached, d.lease, notBefore, f.Verdict == Retry && !aborted); err != nil {
