@@ -2,6 +2,7 @@ package driver
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,8 @@ type BreakerConfig struct {
 	MinRequests int           // fewer attempts than this never open it by ratio [20]
 	Ratio       float64       // of failed attempts that opens it [0.7]
 	Consecutive int           // failures in a row that open it [10]
-	Open        time.Duration // how long it stays open before one trial [10 s]
+	Open        time.Duration // how long it stays open before one trial; doubles with every trial that fails [10 s]
+	OpenMost    time.Duration // it never stays open longer than this [60 s]
 }
 
 func (b BreakerConfig) withDefaults() BreakerConfig {
@@ -35,6 +37,10 @@ func (b BreakerConfig) withDefaults() BreakerConfig {
 	if b.Open <= 0 {
 		b.Open = 10 * time.Second
 	}
+	if b.OpenMost <= 0 {
+		b.OpenMost = time.Minute
+	}
+	b.OpenMost = max(b.Open, b.OpenMost)
 	return b
 }
 
@@ -48,12 +54,24 @@ func (b BreakerConfig) forAttempts(timeout time.Duration) BreakerConfig {
 
 // breaker stops sending to a host that has stopped answering, for one class of
 // requests: a slow query engine must not shut out the cheap reads.
+//
+// gobreaker counts and decides. It always offers a trial after the first open
+// time; the longer ones after failed trials are held by shut.
 type breaker struct {
-	class    Class
-	cfg      BreakerConfig
-	cb       *gobreaker.CircuitBreaker[*answer]
-	openedAt atomic.Pointer[time.Time] // with its monotonic reading: wall clocks jump
-	opens    atomic.Int64              // since the start
+	class Class
+	cfg   BreakerConfig
+	cb    *gobreaker.CircuitBreaker[*answer]
+	shut  atomic.Pointer[shut] // nil until it opens for the first time
+
+	mu    sync.Mutex
+	opens []time.Time // within the last hour
+}
+
+// shut is one time of being open. Its times have their monotonic reading: wall
+// clocks jump.
+type shut struct {
+	until time.Time
+	last  time.Duration
 }
 
 // newBreaker gives a closed breaker. changed is called, with gobreaker's lock
@@ -75,13 +93,42 @@ func newBreaker(class Class, cfg BreakerConfig, changed func(from, to gobreaker.
 		IsExcluded:   func(err error) bool { return verdictOf(err) == countsAsNothing },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				b.openedAt.Store(new(time.Now()))
-				b.opens.Add(1)
+				b.opened(from)
 			}
 			changed(from, to)
 		},
 	})
 	return b
+}
+
+// opened notes when the next trial may be made.
+func (b *breaker) opened(from gobreaker.State) {
+	now, open := time.Now(), b.cfg.Open
+	if old := b.shut.Load(); old != nil && from == gobreaker.StateHalfOpen {
+		open = min(2*old.last, b.cfg.OpenMost)
+	}
+	b.shut.Store(&shut{until: now.Add(open), last: open})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opens = append(b.recentOpens(now), now)
+}
+
+// recentOpens gives the openings of the last hour. The lock is held.
+func (b *breaker) recentOpens(now time.Time) []time.Time {
+	i := 0
+	for i < len(b.opens) && now.Sub(b.opens[i]) >= time.Hour {
+		i++
+	}
+	return b.opens[i:]
+}
+
+// state is gobreaker's, but open for as long as trials are held back.
+func (b *breaker) state() gobreaker.State {
+	state := b.cb.State()
+	if state == gobreaker.StateHalfOpen && b.retryIn() >= 0 {
+		return gobreaker.StateOpen
+	}
+	return state
 }
 
 func verdictOf(err error) verdict {
@@ -97,7 +144,7 @@ func verdictOf(err error) verdict {
 // check refuses at once while the breaker is open, so that no quota is spent
 // and nobody queues for what cannot be sent.
 func (b *breaker) check(k *call) *fault {
-	switch b.cb.State() {
+	switch b.state() {
 	case gobreaker.StateOpen:
 		return b.refuse(k)
 	case gobreaker.StateHalfOpen:
@@ -133,26 +180,28 @@ func (b *breaker) refuse(k *call) *fault {
 	return &fault{faultLocal, e}
 }
 
-// retryIn gives the time until the next trial.
+// retryIn gives the time until the next trial, negative when it is due.
 func (b *breaker) retryIn() time.Duration {
-	at := b.openedAt.Load()
-	if at == nil {
-		return 0
+	s := b.shut.Load()
+	if s == nil {
+		return -1
 	}
-	return time.Until(at.Add(b.cfg.Open))
+	return time.Until(s.until)
 }
 
 // BreakerStatus is one circuit breaker in [Status].
 type BreakerStatus struct {
 	Class    Class    `json:"class"`
 	State    string   `json:"state"` // "closed", "half-open" or "open"
-	Opens    int64    `json:"opens"` // since the start
-	RetryInS *float64 `json:"retry_in_s"`
+	Opens1h  int      `json:"opens_in_1h"`
+	RetryInS *float64 `json:"retry_in_s"` // until the next trial; null unless open
 }
 
 func (b *breaker) status() BreakerStatus {
-	state := b.cb.State()
-	s := BreakerStatus{Class: b.class, State: state.String(), Opens: b.opens.Load()}
+	state := b.state()
+	b.mu.Lock()
+	s := BreakerStatus{Class: b.class, State: state.String(), Opens1h: len(b.recentOpens(time.Now()))}
+	b.mu.Unlock()
 	if state == gobreaker.StateOpen {
 		s.RetryInS = new(max(0, roundSeconds(b.retryIn())))
 	}

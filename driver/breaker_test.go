@@ -113,7 +113,7 @@ func TestBreakerOpenAndTrial(t *testing.T) {
 		feed(b, "s")
 		require.Nil(t, b.check(k))
 		require.Equal(t, []string{"closed → open", "open → half-open", "half-open → open", "open → half-open", "half-open → closed"}, changes)
-		require.EqualValues(t, 2, b.status().Opens)
+		require.Equal(t, 2, b.status().Opens1h)
 	})
 }
 

@@ -93,6 +93,21 @@ func (b *bulkhead) release(f *fault) {
 	b.admit()
 }
 
+// giveBack returns a slot that nothing was sent with.
+func (b *bulkhead) giveBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight--
+	b.admit()
+}
+
+// bound gives how many may run at once now.
+func (b *bulkhead) bound() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit
+}
+
 // admit hands free slots to the first waiters.
 func (b *bulkhead) admit() {
 	for b.inFlight < b.limit && len(b.waiters) > 0 {

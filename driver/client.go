@@ -35,7 +35,8 @@ type Config struct {
 	Retry     RetryConfig   // attempts, waits and the retry budget
 	Breaker   BreakerConfig // when to stop sending for a while
 	Smoothing Smoothing     // pace of bursts
-	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 16 for each other class
+	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 32 for ClassRead, 16 for each other class
+	Cache     CacheConfig   // how long answers are used again
 }
 
 // Timeouts bound a call. Zero means the default in brackets.
@@ -62,10 +63,14 @@ type Client struct {
 	breakers  map[Class]*breaker // a class has one host
 	bulkheads map[Class]*bulkhead
 	notify    *notifier
+	cache     *cache
+	flights   *flights
+	pauses    *pauses
 
 	life    context.Context // ends with Close; for work shared by several callers
 	end     context.CancelFunc
-	idle    func() // closes idle connections
+	working sync.WaitGroup // work that no caller waits for; it ends with life
+	idle    func()         // closes idle connections
 	closing sync.Once
 }
 
@@ -98,6 +103,7 @@ func New(cfg Config) (*Client, error) {
 	c.wire = &wire{rt: rt, pinned: app, cred: cfg.Credential, userAgent: userAgent(cfg.Version)}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.notify = newNotifier(c.Status)
+	c.cache, c.flights, c.pauses = newCache(cfg.Cache), newFlights(), newPauses()
 	c.budgets, c.smoothers = make(map[target]*retryBudget), make(map[target]*rate.Limiter)
 	for _, t := range [...]target{appHost, ingestHost} {
 		c.budgets[t] = newRetryBudget(cfg.Retry.Budget)
@@ -148,6 +154,7 @@ func (cfg Config) withDefaults() Config {
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	cfg.Retry = cfg.Retry.withDefaults()
 	cfg.Breaker = cfg.Breaker.withDefaults()
+	cfg.Cache = cfg.Cache.withDefaults()
 	bulkhead := make(map[Class]int)
 	for _, class := range classes() {
 		switch n := cfg.Bulkhead[class]; {
@@ -155,6 +162,8 @@ func (cfg Config) withDefaults() Config {
 			bulkhead[class] = n
 		case class == ClassQuery:
 			bulkhead[class] = 3
+		case class == ClassRead:
+			bulkhead[class] = 32 // 500 reads a second at 50 ms each
 		default:
 			bulkhead[class] = 16
 		}
@@ -178,7 +187,9 @@ func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
 		c.end()
+		c.working.Wait()
 		c.notify.close()
+		c.cache.close()
 		c.idle()
 		err = c.quota.Close()
 	})

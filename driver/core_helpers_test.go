@@ -76,7 +76,8 @@ func problem(kind, code, detail string) string {
 	return fmt.Sprintf(`{"type":%q,"code":%q,"detail":%q,"attr":null}`, kind, code, detail)
 }
 
-// clientFor gives a client of the server with fast retries.
+// clientFor gives a client of the server with fast retries. Every call asks the
+// server, unless edit turns the cache on.
 func clientFor(t *testing.T, host string, edit ...func(*Config)) *Client {
 	t.Helper()
 	cred, err := credential.Static(canary, "test")
@@ -85,6 +86,7 @@ func clientFor(t *testing.T, host string, edit ...func(*Config)) *Client {
 		Host: host, ProjectID: 7, Credential: cred, ProjectKey: "phc_projectkeyfortests",
 		Retry:     RetryConfig{Base: time.Millisecond, Cap: 5 * time.Millisecond},
 		Smoothing: Smoothing{PerSecond: -1},
+		Cache:     CacheConfig{Off: true},
 	}
 	for _, f := range edit {
 		f(&cfg)

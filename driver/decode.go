@@ -38,10 +38,10 @@ func deliver(k *call, ans *answer, out any) error {
 	case nil:
 		return nil
 	case *[]byte:
-		*o = ans.body
+		*o = bytes.Clone(ans.body) // the answer may be kept, or shared
 		return nil
 	case *json.RawMessage:
-		*o = ans.body
+		*o = bytes.Clone(ans.body)
 		return nil
 	}
 	if len(bytes.TrimSpace(ans.body)) == 0 || k.plainOK && !json.Valid(ans.body) {
@@ -58,7 +58,7 @@ func deliver(k *call, ans *answer, out any) error {
 
 // answerFault judges a complete answer: nil for one to deliver.
 func (k *call) answerFault(ans *answer) *fault {
-	if ans.status/100 != 2 {
+	if ans.status/100 != 2 && !(k.poll && isOutcome(ans)) {
 		return k.statusFault(ans)
 	}
 	if k.plainOK || len(bytes.TrimSpace(ans.body)) == 0 && ans.status != http.StatusOK || json.Valid(ans.body) {
@@ -258,4 +258,10 @@ func missingScope(detail string) string {
 		return ""
 	}
 	return scope
+}
+
+// isNull reports a missing JSON value.
+func isNull(raw json.RawMessage) bool {
+	raw = bytes.TrimSpace(raw)
+	return len(raw) == 0 || string(raw) == "null"
 }

@@ -64,6 +64,8 @@ func (c *Client) ExperimentResults(ctx context.Context, p ExperimentResultsParam
 	if p.ID <= 0 {
 		return ExperimentResultsResult{}, invalid(op, "id", fmt.Sprintf("experiment id %d", p.ID), "Give an id from get_experiments.")
 	}
+	ctx, cancel := c.withTotal(ctx) // of all metrics together
+	defer cancel()
 	e, err := c.experiment(ctx, op, p.ID)
 	if err != nil {
 		return ExperimentResultsResult{}, err

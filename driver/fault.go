@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/posthog-mcp/posthog-mcp/driver/quota"
 )
 
 // faultKind says how the pipeline treats a failed attempt: see its methods.
@@ -211,4 +213,28 @@ func (k *call) limitedFault(window, detail, hint string, retryAfter time.Duratio
 	e := k.newError(KindLimited, detail)
 	e.Window, e.RetryAfter, e.Hint = window, retryAfter, hint
 	return &fault{faultLocal, e}
+}
+
+// quotaFault explains a refusal of the limiter.
+func (k *call) quotaFault(ctx context.Context, err error) *fault {
+	if full, ok := errors.AsType[*quota.FullError](err); ok {
+		f := k.limitedFault(full.Window, full.Error()+"; nothing was sent", "Come back then, or ask fewer, broader questions: one query can group by what several would filter.", full.RetryAfter)
+		f.err.Err = causeOf(err)
+		return f
+	}
+	if ctx.Err() != nil {
+		return k.contextFault(ctx)
+	}
+	e := k.newError(KindUnavailable, cleanText(err.Error(), maxDetail))
+	e.Err, e.Hint = causeOf(err), "The store of the shared quota fails; see its setting."
+	return &fault{faultLocal, e}
+}
+
+// crowdedFault explains that no place came free.
+func (k *call) crowdedFault(ctx context.Context) *fault {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return k.contextFault(ctx)
+	}
+	return k.limitedFault(string(k.class)+"_concurrency", "too many "+string(k.class)+" requests are running; no place came free in time",
+		"Wait for one to end, or combine several questions in one query.", tooManyWait)
 }

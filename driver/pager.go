@@ -74,6 +74,8 @@ func withCursor(r request, cursor string) (request, error) {
 func paginate[T any](ctx context.Context, c *Client, r request, limit int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
+		ctx, cancel := c.withTotal(ctx) // of all pages together
+		defer cancel()
 		if limit > 0 && r.query.Get("limit") == "" {
 			r.query = maps.Clone(r.query)
 			if r.query == nil {

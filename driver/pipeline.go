@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -21,28 +20,87 @@ const (
 // do sends r through the whole pipeline and decodes the answer into out, which
 // may be nil, *[]byte or *json.RawMessage. Every error is an *Error.
 //
-// The order of the stages matters. The deadline is outermost. Retries are
-// outside breaker and quota, because PostHog counts every attempt. The breaker
-// comes before quota, so that an outage spends none; quota before the
-// bulkhead, so that nobody holds a scarce slot while waiting for a window.
+// The order of the stages matters. The deadline is outermost. Kept answers and
+// shared requests are outside everything that may refuse: what needs no request
+// must not fail because PostHog is down. Retries are outside breaker and quota,
+// because PostHog counts every attempt. The breaker comes before quota, so that
+// an outage spends none; quota before the bulkhead, so that nobody holds a
+// scarce slot while waiting for a window.
 func (c *Client) do(ctx context.Context, r request, out any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeouts.Total, errTotalTimeout)
+	ctx, cancel := c.withTotal(ctx)
 	defer cancel()
 	k, err := c.prepare(ctx, r)
 	if err != nil {
 		return err
 	}
-	record(ctx, func(d *TraceData) { d.Requests++; d.RequestIDs = append(d.RequestIDs, k.id) })
-	ans, err := c.send(ctx, k)
+	record(ctx, func(d *TraceData) { d.Requests++ })
+	ans, err := c.answer(ctx, k)
 	if err != nil {
 		return err
 	}
+	c.project.learn(k, ans)
 	return deliver(k, ans, out)
+}
+
+// withTotal bounds a call, or an operation of several calls, by the total
+// time. A context that ends earlier stays as it is.
+func (c *Client) withTotal(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.cfg.Timeouts.Total, errTotalTimeout)
+}
+
+// answer gives the call's answer: one that was kept, one that another caller is
+// getting, or one of its own; and when PostHog fails, an older one.
+func (c *Client) answer(ctx context.Context, k *call) (*answer, error) {
+	key, fresh := c.cache.place(ctx, k)
+	if fresh == 0 {
+		defer c.cache.changed(k)
+		return c.ask(ctx, k)
+	}
+	if k.fresh {
+		ans, err := c.ask(ctx, k)
+		if err == nil {
+			c.cache.put(key, ans)
+		}
+		return ans, err
+	}
+	if ans, age, ok := c.cache.get(key, fresh); ok {
+		record(ctx, func(d *TraceData) { d.Age = max(d.Age, age) })
+		return ans, nil
+	}
+	ans, err := c.flights.do(ctx, c, key, k, func(ctx context.Context, k *call) (*answer, error) {
+		ans, err := c.ask(ctx, k)
+		if err == nil {
+			c.cache.put(key, ans)
+		}
+		return ans, err
+	})
+	if err == nil || !canBeStale(err) {
+		return ans, err
+	}
+	if old, age, ok := c.cache.get(key, c.cfg.Cache.StaleFor); ok {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "answered with an older answer", slog.String("op", k.op),
+			slog.Duration("age", age), slog.String("reason", err.Error()))
+		record(ctx, func(d *TraceData) { d.Stale, d.Age = true, max(d.Age, age) })
+		return old, nil
+	}
+	return nil, err
+}
+
+// ask gets an answer from PostHog.
+func (c *Client) ask(ctx context.Context, k *call) (*answer, error) {
+	record(ctx, func(d *TraceData) { d.RequestIDs = append(d.RequestIDs, k.id) })
+	if k.background {
+		return c.sendInBackground(ctx, k)
+	}
+	return c.send(ctx, k)
 }
 
 // send makes attempts until one succeeds, or no further one is allowed, useful
 // or in time.
 func (c *Client) send(ctx context.Context, k *call) (*answer, error) {
+	if err := k.encode(); err != nil {
+		return nil, err
+	}
 	var w *waits // made at the first fault: most calls have none
 	var last *Error
 	budget, paid := c.budgets[k.target], 0
@@ -109,65 +167,75 @@ func (c *Client) attempt(ctx context.Context, k *call) (*answer, *fault) {
 	if ctx.Err() != nil {
 		return nil, k.contextFault(ctx)
 	}
+	if f := c.pauses.check(k); f != nil {
+		return nil, f
+	}
 	defer c.notify.check()
 	br := c.breakers[k.class]
 	if f := br.check(k); f != nil {
 		return nil, f
 	}
+	if f := c.tryCheaply(ctx, br, k); f != nil {
+		return nil, f
+	}
 	start := time.Now()
-	slot, f := c.enter(ctx, k)
+	p, f := c.enter(ctx, k)
 	record(ctx, func(d *TraceData) { d.QuotaWait += time.Since(start) })
 	if f != nil {
 		return nil, f
 	}
-	ans, f := br.execute(k, func() (*answer, *fault) { return c.exchange(ctx, k, slot) })
-	slot.Release(ctx) // only matters when the breaker refused meanwhile
+	ans, f := br.execute(k, func() (*answer, *fault) { return c.exchange(ctx, k, p.slot) })
+	p.slot.Release(ctx) // only matters when the breaker refused meanwhile
+	p.leave()
 	c.bulkheads[k.class].release(f)
+	c.pauses.note(k, f)
 	return ans, f
 }
 
-// enter waits for quota, for the host's pace and for a place in the bulkhead.
-// Without a fault the caller owns the slot and the place.
-func (c *Client) enter(ctx context.Context, k *call) (*quota.Reservation, *fault) {
+// place is what an attempt holds while it runs: its quota, and its place among
+// the queries of all processes.
+type place struct {
+	slot  *quota.Reservation
+	leave func()
+}
+
+// enter waits for quota, for the host's pace and for a place in the bulkhead,
+// which for queries is also one among all processes that share the quota's
+// store. Without a fault the caller owns them all.
+func (c *Client) enter(ctx context.Context, k *call) (place, *fault) {
 	slot, err := c.quota.Acquire(ctx, k.bucket)
 	if err != nil {
-		return nil, k.quotaFault(ctx, err)
+		return place{}, k.quotaFault(ctx, err)
 	}
 	if f := c.smooth(ctx, k); f != nil {
 		slot.Release(ctx)
-		return nil, f
+		return place{}, f
 	}
-	if err := c.bulkheads[k.class].acquire(ctx); err != nil {
+	own := c.bulkheads[k.class]
+	if err := own.acquire(ctx); err != nil {
 		slot.Release(ctx)
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, k.contextFault(ctx)
+		return place{}, k.crowdedFault(ctx)
+	}
+	p := place{slot, func() {}}
+	if k.class != ClassQuery {
+		return p, nil
+	}
+	if p.leave, err = c.quota.Hold(ctx, string(k.class), own.bound()); err != nil {
+		slot.Release(ctx)
+		own.giveBack()
+		if ctx.Err() == nil {
+			return place{}, k.quotaFault(ctx, err)
 		}
-		return nil, k.limitedFault(string(k.class)+"_concurrency", "too many "+string(k.class)+" requests are running; no place came free in time",
-			"Wait for one to end, or combine several questions in one query.", tooManyWait)
+		return place{}, k.crowdedFault(ctx)
 	}
-	return slot, nil
-}
-
-// quotaFault explains a refusal of the limiter.
-func (k *call) quotaFault(ctx context.Context, err error) *fault {
-	if full, ok := errors.AsType[*quota.FullError](err); ok {
-		f := k.limitedFault(full.Window, full.Error()+"; nothing was sent", "Come back then, or ask fewer, broader questions: one query can group by what several would filter.", full.RetryAfter)
-		f.err.Err = causeOf(err)
-		return f
-	}
-	if ctx.Err() != nil {
-		return k.contextFault(ctx)
-	}
-	e := k.newError(KindUnavailable, cleanText(err.Error(), maxDetail))
-	e.Err, e.Hint = causeOf(err), "The store of the shared quota fails; see its setting."
-	return &fault{faultLocal, e}
+	return p, nil
 }
 
 // exchange sends the attempt within its own timeout and settles its quota.
 func (c *Client) exchange(parent context.Context, k *call, slot *quota.Reservation) (*answer, *fault) {
 	ctx, cancel := context.WithTimeoutCause(parent, k.timeout, errAttemptTimeout)
 	defer cancel()
-	fl := &flight{}
+	fl := &timeline{}
 	start := time.Now()
 	ans, err := c.wire.send(ctx, k, fl)
 	wrote, firstByte, sent := fl.times()

@@ -288,7 +288,7 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 		time.Sleep(10*time.Second + time.Millisecond)
 		require.NoError(t, c.do(t.Context(), writeRequest(), nil))
 		require.Equal(t, "closed", c.Status().Breakers[2].State)
-		require.EqualValues(t, 1, c.Status().Breakers[2].Opens)
+		require.EqualValues(t, 1, c.Status().Breakers[2].Opens1h)
 	})
 }
 
@@ -346,7 +346,7 @@ func TestFlakyPostHog(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.GreaterOrEqual(t, float64(good), 0.95*calls)
-		require.Zero(t, c.Status().Breakers[1].Opens)
+		require.Zero(t, c.Status().Breakers[1].Opens1h)
 	})
 }
 

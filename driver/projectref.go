@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,6 +37,9 @@ type projects struct {
 	rec    atomic.Pointer[projectRecord]
 	flight singleflight.Group
 }
+
+// projectPath is the endpoint of the project itself.
+const projectPath = "/api/projects/{project}/"
 
 // projectOp names the operation of requests that find the project.
 const projectOp = "get_project_info"
@@ -80,6 +84,26 @@ func (c *Client) projectToken(ctx context.Context) (credential.Secret, error) {
 		return credential.Secret{}, &Error{Op: projectOp, Kind: KindUnauthenticated, Detail: "no project API key is set and the personal key may not read it", Hint: "Set POSTHOG_PROJECT_API_KEY to the project's key (phc_…), or give the personal key the scope project:read."}
 	}
 	return credential.NewSecret(rec.APIToken), nil
+}
+
+// KnownProject gives the project as far as it is known, without asking
+// PostHog. ok is false when not even its id is.
+func (c *Client) KnownProject() (ref ProjectRef, ok bool) {
+	if rec := c.project.rec.Load(); rec != nil {
+		return ProjectRef{ID: rec.ID, Name: rec.Name, TimeZone: rec.TimeZone}, true
+	}
+	return ProjectRef{ID: c.cfg.ProjectID}, c.cfg.ProjectID != 0
+}
+
+// learn remembers the project when any operation has read it.
+func (p *projects) learn(k *call, ans *answer) {
+	if k.path != projectPath || k.method != http.MethodGet || p.rec.Load() != nil {
+		return
+	}
+	rec := &projectRecord{}
+	if json.Unmarshal(ans.body, rec) == nil && rec.ID > 0 {
+		p.rec.CompareAndSwap(nil, rec)
+	}
 }
 
 // knownProject gives the project's id without asking PostHog; 0 when unknown.
@@ -136,7 +160,7 @@ func withOp(err error, op string) error {
 func (c *Client) readProject(ctx context.Context) (*projectRecord, error) {
 	r := request{op: projectOp, class: ClassRead, bucket: quota.BucketStandard, method: http.MethodGet, idempotent: true}
 	if c.cfg.ProjectID != 0 {
-		r.path = "/api/projects/{project}/"
+		r.path = projectPath
 		rec := &projectRecord{}
 		switch err := c.do(ctx, r, rec); {
 		case KindOf(err) == KindForbidden:

@@ -36,6 +36,9 @@ type request struct {
 	body       any          // marshalled as JSON when not nil
 	gzip       bool         // compress the body (the ingest host understands it)
 	idempotent bool         // may be sent again after bytes went out
+	background bool         // a query that PostHog computes while it is asked for now and then
+	poll       bool         // asks for such a query: a 400 or 500 is the query's outcome
+	probe      bool         // trial of a class whose breaker was open
 	plainOK    bool         // a 2xx body may be empty or plain text
 }
 
@@ -46,6 +49,8 @@ const projectPlaceholder = "{project}"
 type call struct {
 	request
 	id      string   // correlation id, one per call, the same in every attempt
+	owner   keyID    // of the personal key; zero without one
+	fresh   bool     // no kept answer will do
 	url     *url.URL //
 	payload []byte   // nil: no body
 	maxBody int64    // bytes of the decompressed answer
@@ -53,7 +58,8 @@ type call struct {
 }
 
 // prepare validates the request and fills in what the client knows: project,
-// URL, body, bounds. Only finding the project may need the network.
+// URL, bounds. Only finding the project may need the network. The body is
+// written later, by [call.encode]: an answer that is kept needs none.
 func (c *Client) prepare(ctx context.Context, r request) (*call, error) {
 	if err := c.checkRequest(r); err != nil {
 		return nil, err
@@ -74,24 +80,39 @@ func (c *Client) prepare(ctx context.Context, r request) (*call, error) {
 	if err != nil {
 		return nil, invalid(r.op, "", err.Error(), "This is a fault of the driver's request; please report it.")
 	}
-	payload, err := encodeBody(r.body, r.gzip)
+	k := &call{
+		request: r,
+		id:      uuid.NewString(),
+		owner:   c.wire.owner(ctx, r.target),
+		url:     u,
+		maxBody: c.maxBody(r.class),
+		timeout: c.attemptTimeout(r.class),
+	}
+	if wantsFresh(ctx) {
+		k.body = forceQuery(k.body)
+		k.fresh = true
+	}
+	k.fresh = k.fresh || forcesQuery(k.body)
+	return k, nil
+}
+
+// encode writes the body, once.
+func (k *call) encode() *Error {
+	if k.body == nil || k.payload != nil {
+		return nil
+	}
+	payload, err := encodeBody(k.body, k.gzip)
 	if err != nil {
-		return nil, invalid(r.op, "", "the request cannot be written as JSON: "+cleanText(err.Error(), maxDetail), "Use only strings, finite numbers, booleans, lists and objects.")
+		return invalid(k.op, "", "the request cannot be written as JSON: "+cleanText(err.Error(), maxDetail), "Use only strings, finite numbers, booleans, lists and objects.")
 	}
 	if len(payload) > maxPayload {
-		return nil, &Error{
-			Op: r.op, Kind: KindTooLarge, Detail: "the request of " + sizeText(int64(len(payload))) + " is larger than PostHog accepts",
+		return &Error{
+			Op: k.op, Kind: KindTooLarge, Detail: "the request of " + sizeText(int64(len(payload))) + " is larger than PostHog accepts",
 			Hint: "Send less at once: split the batch, or put long lists of values into a cohort.",
 		}
 	}
-	return &call{
-		request: r,
-		id:      uuid.NewString(),
-		url:     u,
-		payload: payload,
-		maxBody: c.maxBody(r.class),
-		timeout: c.attemptTimeout(r.class),
-	}, nil
+	k.payload = payload
+	return nil
 }
 
 // maxPayload is PostHog's own bound of a request body, in bytes.

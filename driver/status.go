@@ -18,6 +18,7 @@ const StatusSchema = 1
 type Status struct {
 	Schema      int                  `json:"schema"`
 	AsOf        time.Time            `json:"as_of"`
+	Scope       string               `json:"scope"`                // who shares the windows: "team" is PostHog's word for all keys of a project
 	ProjectID   int64                `json:"project_id,omitempty"` // 0 until it is known
 	Store       string               `json:"store"`                // of the quota: "memory", "file", "redis"
 	Degraded    bool                 `json:"degraded"`             // the store has fallen back to a lesser one
@@ -48,7 +49,7 @@ type Last429 struct {
 // Status gives the present state. It costs no request.
 func (c *Client) Status() Status {
 	s := Status{
-		Schema: StatusSchema, AsOf: time.Now().UTC(), ProjectID: c.knownProject(),
+		Schema: StatusSchema, AsOf: time.Now().UTC(), Scope: "team", ProjectID: c.knownProject(),
 		RetryBudget: RetryBudgetStatus{Remaining: math.MaxInt, Capacity: c.cfg.Retry.Budget},
 		Last429:     c.notify.last(),
 	}

@@ -13,6 +13,15 @@ import (
 // calm: windows empty and breakers half-open without any call.
 const recheck = 5 * time.Second
 
+const (
+	// tellEvery is the least time between two events: a resource that changes
+	// more often is not read more often.
+	tellEvery = 5 * time.Second
+	// lookEvery is the least time between two looks at the state: with a store
+	// that processes share, a look costs as much as a request.
+	lookEvery = time.Second
+)
+
 // notifier tells subscribers of changes of state. It compares states, not
 // numbers, so that a busy hour makes a handful of events and not one per call.
 type notifier struct {
@@ -24,6 +33,10 @@ type notifier struct {
 	windows map[string]windowLevel
 	other   map[string]string // breakers and store
 	timer   *time.Timer
+	due     time.Time // when the timer fires
+	looked  time.Time // last comparison
+	told    time.Time // last event
+	news    bool      // a change that nobody has been told yet
 	closed  bool
 
 	limits  sync.Mutex // of last429, apart because state reads it
@@ -43,18 +56,18 @@ func newNotifier(state func() Status) *notifier {
 
 // OnStatusChange calls f when a state of [Status] changes: a window's state,
 // its use crossing 50, 75, 90, 95 or 100 % (5 points lower on the way back), a
-// breaker's state, the store falling back. f must return quickly; it may call
-// Status. cancel ends the calls.
+// breaker's state, the store falling back. It does so at most every five
+// seconds, and within six of a change; what happened meanwhile is one event. f
+// must return quickly; it may call Status. cancel ends the calls.
 func (c *Client) OnStatusChange(f func()) (cancel func()) {
 	n := c.notify
-	n.check() // what is known now is no news for f
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	id := n.next
 	n.next++
 	n.subs[id] = f
 	if len(n.subs) == 1 {
-		n.compare(n.state())
+		n.compare(n.state()) // what is known now is no news for f
 	}
 	n.arm()
 	return func() {
@@ -64,21 +77,30 @@ func (c *Client) OnStatusChange(f func()) (cancel func()) {
 	}
 }
 
-// check compares the present state with the one that subscribers know.
+// check compares the present state with the one that subscribers know. It is
+// called after every attempt, so it looks only now and then.
 func (n *notifier) check() {
 	n.mu.Lock()
 	if n.closed || len(n.subs) == 0 {
 		n.mu.Unlock()
 		return
 	}
-	changed := n.compare(n.state())
-	n.arm()
+	now := time.Now()
+	if now.Sub(n.looked) < lookEvery {
+		n.again(n.looked.Add(lookEvery).Sub(now))
+		n.mu.Unlock()
+		return
+	}
+	n.looked = now
+	n.news = n.compare(n.state()) || n.news
 	var subs []func()
-	if changed {
+	if n.news && now.Sub(n.told) >= tellEvery {
+		n.news, n.told = false, now
 		for _, id := range slices.Sorted(maps.Keys(n.subs)) {
 			subs = append(subs, n.subs[id])
 		}
 	}
+	n.arm()
 	n.mu.Unlock()
 	for _, f := range subs {
 		f()
@@ -138,16 +160,30 @@ func (l windowLevel) next(w quota.WindowStatus, now time.Time) windowLevel {
 	return l
 }
 
-// arm looks again later while something is not calm. The lock is held.
+// arm looks again later while something is not calm or not told. The lock is
+// held.
 func (n *notifier) arm() {
-	if n.closed || len(n.subs) == 0 || n.calm() {
-		return
+	switch {
+	case n.closed || len(n.subs) == 0:
+	case n.news:
+		n.again(max(0, time.Until(n.told.Add(tellEvery))))
+	case !n.calm():
+		n.again(recheck)
 	}
+}
+
+// again looks again after d. The lock is held.
+func (n *notifier) again(d time.Duration) {
+	at := time.Now().Add(d)
 	if n.timer == nil {
-		n.timer = time.AfterFunc(recheck, n.check)
+		n.due, n.timer = at, time.AfterFunc(d, n.check)
 		return
 	}
-	n.timer.Reset(recheck)
+	if now := time.Now(); n.due.After(now) && !at.Before(n.due) {
+		return // it will look sooner
+	}
+	n.due = at
+	n.timer.Reset(d)
 }
 
 func (n *notifier) calm() bool {

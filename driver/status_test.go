@@ -51,7 +51,7 @@ func TestStatusShape(t *testing.T) {
 	require.NoError(t, err)
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(data, &m))
-	for _, key := range []string{"schema", "as_of", "project_id", "store", "degraded", "windows", "concurrency", "breakers", "retry_budget", "last_429", "advice"} {
+	for _, key := range []string{"schema", "as_of", "scope", "project_id", "store", "degraded", "windows", "concurrency", "breakers", "retry_budget", "last_429", "advice"} {
 		require.Contains(t, m, key)
 	}
 	require.Equal(t, "memory", m["store"])
@@ -59,12 +59,17 @@ func TestStatusShape(t *testing.T) {
 	windows, ok := m["windows"].([]any)
 	require.True(t, ok)
 	require.Len(t, windows, 10)
-	require.Equal(t, map[string]any{
+	first, ok := windows[0].(map[string]any)
+	require.True(t, ok)
+	for key, value := range map[string]any{
 		"name": "api_queries_burst", "window_s": 60.0, "limit": 240.0, "limit_source": "documented", "used": 0.0, "reserved": 0.0,
 		"remaining": 240.0, "next_slot_in_s": 0.0, "full_reset_in_s": 0.0, "burn_per_min": 0.0, "exhausted_in_s": nil, "state": "ok",
-	}, windows[0])
-	require.Equal(t, map[string]any{"class": "query", "limit": 3.0, "in_flight": 0.0, "queued": 0.0}, m["concurrency"].([]any)[0])   //nolint:forcetypeassert // a test
-	require.Equal(t, map[string]any{"class": "query", "state": "closed", "opens": 0.0, "retry_in_s": nil}, m["breakers"].([]any)[0]) //nolint:forcetypeassert // a test
+	} {
+		require.Contains(t, first, key)
+		require.Equal(t, value, first[key], key)
+	}
+	require.Equal(t, map[string]any{"class": "query", "limit": 3.0, "in_flight": 0.0, "queued": 0.0}, m["concurrency"].([]any)[0])         //nolint:forcetypeassert // a test
+	require.Equal(t, map[string]any{"class": "query", "state": "closed", "opens_in_1h": 0.0, "retry_in_s": nil}, m["breakers"].([]any)[0]) //nolint:forcetypeassert // a test
 	require.Equal(t, map[string]any{"remaining": 50.0, "capacity": 50.0}, m["retry_budget"])
 	require.Equal(t, "All limits have room.", m["advice"])
 }
@@ -111,7 +116,9 @@ func TestChangesOfWindows(t *testing.T) {
 		for range 100 {
 			require.NoError(t, c.do(t.Context(), readRequest(), nil))
 		}
-		require.Equal(t, []string{"50 ok", "75 pacing", "90 critical", "95 critical", "100 exhausted"}, seen.take())
+		require.Empty(t, seen.take(), "a look a second")
+		time.Sleep(lookEvery)
+		require.Equal(t, []string{"100 exhausted"}, seen.take(), "a burst through all marks is one event")
 
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, []string{"0 ok"}, seen.take(), "told without any call")
@@ -123,6 +130,41 @@ func TestChangesOfWindows(t *testing.T) {
 			require.NoError(t, c.do(t.Context(), readRequest(), nil))
 		}
 		require.Empty(t, seen.take(), "canceled")
+	})
+}
+
+// TestEventsAreRare: marks that are crossed quickly are told together, five
+// seconds apart, and the last state is always told.
+func TestEventsAreRare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ok atomic.Int64
+		ok.Store(200)
+		c := clientFor(t, "us", func(cfg *Config) {
+			cfg.Transport = answering(&ok)
+			cfg.Quota.Windows = map[quota.Bucket][]quota.Window{quota.BucketStandard: {{Name: "m", Limit: 100, Per: time.Hour}}}
+		})
+		var seen events
+		var last time.Time
+		start := time.Now()
+		cancel := c.OnStatusChange(func() {
+			require.True(t, last.IsZero() || time.Since(last) >= tellEvery, "%s after the start", time.Since(start))
+			last = time.Now()
+			for _, w := range c.Status().Windows {
+				if w.Name == "m" {
+					seen.add(strconv.Itoa(100 - w.Remaining))
+				}
+			}
+		})
+		defer cancel()
+		for range 100 { // four marks within five seconds
+			require.NoError(t, c.do(t.Context(), readRequest(), nil))
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		told := seen.take()
+		require.Contains(t, []int{2, 3, 4}, len(told), "%v", told)
+		require.Equal(t, "100", told[len(told)-1])
 	})
 }
 
@@ -168,11 +210,13 @@ func TestChangesOfBreakers(t *testing.T) {
 		for range 15 {
 			require.Error(t, c.do(t.Context(), writeRequest(), nil))
 		}
+		time.Sleep(lookEvery)
 		require.Equal(t, []string{"open"}, seen.take())
 		time.Sleep(16 * time.Second)
 		require.Equal(t, []string{"half-open"}, seen.take(), "told without any call")
 		status.Store(200)
 		require.NoError(t, c.do(t.Context(), writeRequest(), nil))
+		time.Sleep(tellEvery)
 		require.Equal(t, []string{"closed"}, seen.take())
 		status.Store(500)
 		require.NoError(t, c.Close())

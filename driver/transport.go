@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -72,9 +73,9 @@ func userAgent(version string) string {
 	return fmt.Sprintf("posthog-mcp/%s (%s; %s/%s)", cleanText(version, 60), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// flight records when the parts of one attempt happened. The transport calls
+// timeline records when the parts of one attempt happened. The transport calls
 // it from its own goroutines, also after a canceled attempt has returned.
-type flight struct {
+type timeline struct {
 	mu           sync.Mutex
 	traced       bool // the transport tells where it is
 	untraced     bool // it was given the request and told nothing
@@ -83,7 +84,7 @@ type flight struct {
 	firstByte    time.Time // of the answer
 }
 
-func (f *flight) trace() *httptrace.ClientTrace {
+func (f *timeline) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
 			f.mu.Lock()
@@ -110,7 +111,7 @@ func (f *flight) trace() *httptrace.ClientTrace {
 
 // returned notes the end of the round trip. A transport that traces nothing
 // may have sent everything.
-func (f *flight) returned(answered bool) {
+func (f *timeline) returned(answered bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.untraced = !f.traced
@@ -121,7 +122,7 @@ func (f *flight) returned(answered bool) {
 
 // times gives when the request was written and the answer began, and whether
 // PostHog may have seen anything of it.
-func (f *flight) times() (wrote, firstByte time.Time, sent bool) {
+func (f *timeline) times() (wrote, firstByte time.Time, sent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.wrote, f.firstByte, f.untraced || f.wroteHeaders || !f.wrote.IsZero() || !f.firstByte.IsZero()
@@ -129,7 +130,7 @@ func (f *flight) times() (wrote, firstByte time.Time, sent bool) {
 
 // send makes one attempt of the call. An error means that no complete answer
 // came; f says how far it got.
-func (w *wire) send(ctx context.Context, c *call, f *flight) (*answer, error) {
+func (w *wire) send(ctx context.Context, c *call, f *timeline) (*answer, error) {
 	var body io.Reader
 	if c.payload != nil {
 		body = bytes.NewReader(c.payload)
@@ -192,6 +193,22 @@ func (w *wire) key(ctx context.Context) (credential.Secret, error) {
 		return credential.Secret{}, missingKey(w.pinned, err)
 	}
 	return key, nil
+}
+
+// keyID tells personal keys apart without holding them: the digest of one. The
+// zero value stands for none.
+type keyID [sha256.Size]byte
+
+// owner gives the personal key that a request to the target goes with.
+func (w *wire) owner(ctx context.Context, t target) keyID {
+	if t != appHost {
+		return keyID{}
+	}
+	key, err := w.key(ctx)
+	if err != nil {
+		return keyID{} // the attempt says what is wrong
+	}
+	return sha256.Sum256([]byte(key.Reveal()))
 }
 
 // readBody reads and decompresses at most limit bytes.

@@ -150,7 +150,7 @@ func TestKeyGoesToThePinnedOriginOnly(t *testing.T) {
 	u, err := parseHost("x", other.URL, false)
 	require.NoError(t, err)
 	k.url = u
-	_, err = c.wire.send(t.Context(), k, &flight{})
+	_, err = c.wire.send(t.Context(), k, &timeline{})
 	require.NoError(t, err)
 	require.Empty(t, other.requests[0].Header.Get("Authorization"))
 	c.idle()
