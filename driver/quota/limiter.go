@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
-	"sync"
 	"time"
 )
-
-// grace is how long after a request was written PostHog may still be about to
-// count it. A stamp is never later than this, so that a slow answer does not
-// hold its slot longer than needed.
-const grace = time.Second
 
 // repoll is how soon a waiter asks again when its slot hangs on requests under
 // way, whose end another process may not tell us.
@@ -26,6 +21,8 @@ type Config struct {
 	// Windows replaces the documented windows of a bucket; an empty list means
 	// that the bucket has no limit, as on most self-hosted installs.
 	Windows map[Bucket][]Window
+	// Logger is told when a limit is learned; nil: nobody.
+	Logger *slog.Logger
 }
 
 // Limiter hands out the slots of PostHog's windows: reserve before a request,
@@ -37,22 +34,30 @@ type Limiter struct {
 	queues  map[Bucket]*queue
 	all     []Window          // distinct, in the order of reports
 	sources map[string]string // of their limits, by name: "documented" or "config"
+	lessons *lessons
 }
 
 // FullError says that no slot comes free before the deadline.
 type FullError struct {
 	Window     string        // such as "api_queries_sustained"
 	RetryAfter time.Duration // no slot sooner
+	Queue      int           // above 0: this many requests of the principal wait already
 }
 
 // Error names the window and the wait.
 func (e *FullError) Error() string {
+	if e.Queue > 0 {
+		return fmt.Sprintf("%d requests wait for rate window %s already", e.Queue, e.Window)
+	}
 	return fmt.Sprintf("rate window %s is full for %d s", e.Window, int(math.Ceil(e.RetryAfter.Seconds())))
 }
 
 // New gives a limiter.
 func New(cfg Config) (*Limiter, error) {
-	l := &Limiter{store: cfg.Store, windows: make(map[Bucket][]Window), queues: make(map[Bucket]*queue)}
+	l := &Limiter{
+		store: cfg.Store, windows: make(map[Bucket][]Window), queues: make(map[Bucket]*queue),
+		lessons: newLessons(cfg.Logger),
+	}
 	if l.store == nil {
 		l.store = NewMemory()
 	}
@@ -97,24 +102,57 @@ func (l *Limiter) Acquire(ctx context.Context, b Bucket) (*Reservation, error) {
 	if len(windows) == 0 {
 		return &Reservation{}, nil
 	}
-	ask := Ask{Windows: windows, Priority: PriorityOf(ctx)}
+	a := Ask{Windows: windows, Priority: PriorityOf(ctx)}
 	q := l.queues[b]
-	w := q.join(ask.Priority)
-	defer q.leave(w)
+	w, ok := q.join(a.Priority, PrincipalOf(ctx))
+	if !ok {
+		return nil, &FullError{Window: windows[0].Name, RetryAfter: time.Second, Queue: maxQueue}
+	}
+	r, err := l.await(ctx, q, w, a)
+	q.leave(w, err == nil)
+	return r, err
+}
+
+// await asks the store until it grants a slot, the wait is too long or ctx
+// ends.
+func (l *Limiter) await(ctx context.Context, q *queue, w *waiter, a Ask) (*Reservation, error) {
+	defer func() {
+		if a.Waiter != 0 {
+			_ = l.store.Withdraw(context.WithoutCancel(ctx), a.Waiter) // else it lapses
+		}
+	}()
 	for {
-		ask.Ahead = q.ahead(w)
-		g, err := l.store.Reserve(ctx, ask)
+		left := time.Duration(0)
+		deadline, bounded := ctx.Deadline()
+		if bounded {
+			left = time.Until(deadline)
+		}
+		a.Ahead = q.ahead(w)
+		a.Lease, a.Patience = defaultLease, defaultLease
+		if bounded {
+			a.Lease, a.Patience = left+maxGrace, left
+		}
+		g, err := l.ask(ctx, a)
 		if err != nil {
 			return nil, fmt.Errorf("quota store %s: %w", l.store.Name(), err)
 		}
 		if g.OK {
+			a.Waiter = 0
 			return &Reservation{limiter: l, ticket: g.Ticket}, nil
 		}
-		if deadline, ok := ctx.Deadline(); ok && g.Wait >= time.Until(deadline) {
-			return nil, &FullError{Window: g.Window, RetryAfter: g.Wait}
+		a.Waiter = g.Waiter
+		if g.Refuse || bounded && g.Wait >= left {
+			return nil, &FullError{Window: g.Window, RetryAfter: max(g.Wait, repoll)}
 		}
 		asked := time.Now()
-		if err := w.sleep(ctx, g.Wait, ask.Ahead > 0); err != nil {
+		wait := g.Wait
+		if wait <= 0 {
+			wait = repoll
+		}
+		if g.Poll > 0 {
+			wait = min(wait, g.Poll)
+		}
+		if err := w.sleep(ctx, wait, a.Ahead > 0); err != nil {
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return nil, &FullError{Window: g.Window, RetryAfter: max(g.Wait-time.Since(asked), repoll)}
 			}
@@ -123,83 +161,22 @@ func (l *Limiter) Acquire(ctx context.Context, b Bucket) (*Reservation, error) {
 	}
 }
 
+// ask asks the store, unless the extra rate of a window that keeps refusing
+// says to wait.
+func (l *Limiter) ask(ctx context.Context, a Ask) (Grant, error) {
+	if d, window := l.lessons.hold(a.Windows, time.Now()); d > 0 && a.Ahead == 0 {
+		return Grant{Wait: d, Window: window, Waiter: a.Waiter}, nil
+	}
+	g, err := l.store.Reserve(ctx, a)
+	if err == nil && g.OK {
+		l.lessons.sent(a.Windows, time.Now())
+	}
+	return g, err
+}
+
 // wake lets the first waiter of every queue look again: buckets share windows.
 func (l *Limiter) wake() {
 	for _, q := range l.queues {
 		q.wakeFirst()
 	}
-}
-
-// queue orders the waiters of one bucket.
-type queue struct {
-	mu      sync.Mutex
-	waiters []*waiter
-}
-
-type waiter struct {
-	priority Priority
-	wake     chan struct{}
-}
-
-// join enters behind the last waiter of the same or a higher priority.
-func (q *queue) join(p Priority) *waiter {
-	w := &waiter{priority: p, wake: make(chan struct{}, 1)}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	i := len(q.waiters)
-	for i > 0 && q.waiters[i-1].priority > p {
-		i--
-	}
-	q.waiters = slices.Insert(q.waiters, i, w)
-	return w
-}
-
-// leave gives up the place; the first in the queue has its turn.
-func (q *queue) leave(w *waiter) {
-	q.mu.Lock()
-	if i := slices.Index(q.waiters, w); i >= 0 {
-		q.waiters = slices.Delete(q.waiters, i, i+1)
-	}
-	q.mu.Unlock()
-	q.wakeFirst()
-}
-
-// ahead counts the waiters in front.
-func (q *queue) ahead(w *waiter) int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.Index(q.waiters, w)
-}
-
-func (q *queue) wakeFirst() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiters) == 0 {
-		return
-	}
-	select {
-	case q.waiters[0].wake <- struct{}{}:
-	default: // it has been told already
-	}
-}
-
-// sleep waits for d, for a wake-up or for the end of ctx. A waiter with others
-// ahead of it only waits to become the first.
-func (w *waiter) sleep(ctx context.Context, d time.Duration, behind bool) error {
-	var due <-chan time.Time
-	if !behind {
-		if d <= 0 {
-			d = repoll
-		}
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-w.wake:
-	case <-due:
-	}
-	return nil
 }

@@ -125,7 +125,7 @@ func TestWaiterBehindOthersIsRefusedWhenItsTurnIsTooLate(t *testing.T) {
 func TestPriorities(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := limiterOf(t, Window{"h", 100, time.Hour})
+		l := limiterOf(t, Window{"w", 100, 20 * time.Minute})
 		short := func(p Priority) context.Context {
 			ctx, cancel := context.WithTimeout(WithPriority(t.Context(), p), time.Second)
 			t.Cleanup(cancel)
@@ -242,7 +242,7 @@ func TestRefusalShutsTheWindowThatCanHaveRefused(t *testing.T) {
 				got := r.Refused(t.Context(), time.Now(), time.Now(), tc.retryAfter)
 				require.Equal(t, tc.want, got)
 				for name, used := range tc.used {
-					require.Equal(t, used, windowOf(t, l, name).Used, name)
+					require.Equal(t, used, windowOf(t, l, name).UsedByMe, name)
 				}
 				if tc.want == "" {
 					return
@@ -261,12 +261,13 @@ func TestRefusalShutsTheWindowThatCanHaveRefused(t *testing.T) {
 func TestStampIsTheLatestPossibleMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		const grace = minGrace
 		now := time.Now()
-		require.Equal(t, now.Add(300*time.Millisecond), stampOf(now, now.Add(300*time.Millisecond)))
-		require.Equal(t, now.Add(grace), stampOf(now, now.Add(20*time.Second)), "a slow answer was counted early")
-		require.Equal(t, now, stampOf(time.Time{}, now), "answered before all was written")
-		require.Equal(t, now.Add(grace), stampOf(now, time.Time{}), "canceled just after writing: PostHog may count it yet")
-		require.Equal(t, now, stampOf(now.Add(-time.Minute), time.Time{}), "never answered")
+		require.Equal(t, now.Add(300*time.Millisecond), stampOf(now, now.Add(300*time.Millisecond), grace))
+		require.Equal(t, now.Add(grace), stampOf(now, now.Add(20*time.Second), grace), "a slow answer was counted early")
+		require.Equal(t, now, stampOf(time.Time{}, now, grace), "answered before all was written")
+		require.Equal(t, now.Add(grace), stampOf(now, time.Time{}, grace), "canceled just after writing: PostHog may count it yet")
+		require.Equal(t, now, stampOf(now.Add(-time.Minute), time.Time{}, grace), "never answered")
 	})
 }
 

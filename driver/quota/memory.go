@@ -10,16 +10,25 @@ import (
 type memory struct {
 	start time.Time // offsets from here are monotonic
 
-	mu   sync.Mutex
-	logs map[string]*windowLog
-	last time.Duration // of the newest ticket
+	mu     sync.Mutex
+	ledger *ledger
+	last   int64 // newest ticket
 }
 
 // NewMemory gives a store that lives and dies with this process. Logs grow as
 // they fill: an unused window costs nothing.
-func NewMemory() Store {
-	return &memory{start: time.Now(), logs: make(map[string]*windowLog)}
+func NewMemory() Store { return newMemory() }
+
+// NewCautious gives a memory store for a process that should know of earlier
+// requests but does not: it takes half of every window of half an hour and
+// more for used, less and less until the window has passed.
+func NewCautious() Store {
+	m := newMemory()
+	m.ledger.cautious = true
+	return m
 }
+
+func newMemory() *memory { return &memory{start: time.Now(), ledger: newLedger()} }
 
 // Name is "memory".
 func (m *memory) Name() string { return "memory" }
@@ -30,14 +39,8 @@ func (m *memory) Degraded() bool { return false }
 // Close does nothing.
 func (m *memory) Close() error { return nil }
 
-func (m *memory) log(w Window) *windowLog {
-	l := m.logs[w.Name]
-	if l == nil {
-		l = &windowLog{per: w.Per}
-		m.logs[w.Name] = l
-	}
-	return l
-}
+// Withdraw does nothing: one process has its own queue.
+func (m *memory) Withdraw(context.Context, int64) error { return nil }
 
 // now gives the store's clock.
 func (m *memory) now() time.Duration { return time.Since(m.start) }
@@ -47,36 +50,30 @@ func (m *memory) Reserve(_ context.Context, a Ask) (Grant, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	full := Grant{OK: true}
-	for _, w := range a.Windows {
-		d, ok := m.log(w).wait(now, a.Priority.Share(w.Limit), a.Ahead)
-		if !ok && (full.OK || d > full.Wait) {
-			full = Grant{Wait: d, Window: w.Name}
-		}
+	g := m.ledger.check(now, a)
+	if !g.OK {
+		return g, nil
 	}
-	if !full.OK || a.Ahead > 0 {
-		full.OK = false
-		return full, nil
-	}
-	// The ticket is the time of the reservation, made unique.
-	at := max(now, m.last+1)
-	m.last = at
-	for _, w := range a.Windows {
-		m.log(w).reserve(at)
-	}
-	return Grant{OK: true, Ticket: Ticket{Windows: a.Windows, ID: int64(at)}}, nil
+	g.Ticket = m.take(now, a.Windows, forever)
+	return g, nil
+}
+
+// forever is a lease without end: a slot of this process cannot be orphaned.
+const forever = time.Duration(1<<63 - 1)
+
+// take reserves slots unasked. The lock is held.
+func (m *memory) take(now time.Duration, windows []Window, lapse time.Duration) Ticket {
+	m.last++
+	m.ledger.take(now, windows, held{id: m.last, at: now, lapse: lapse, mine: true})
+	return Ticket{Windows: windows, ID: m.last}
 }
 
 // Stamp turns a reserved slot into a counted request.
 func (m *memory) Stamp(_ context.Context, t Ticket, age time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	at := m.now() - age
-	for _, w := range t.Windows {
-		if l := m.log(w); l.settle(time.Duration(t.ID)) {
-			l.stamps.insert(at)
-		}
-	}
+	now := m.now()
+	m.ledger.stamp(now, t, now-age, true)
 	return nil
 }
 
@@ -84,18 +81,16 @@ func (m *memory) Stamp(_ context.Context, t Ticket, age time.Duration) error {
 func (m *memory) Release(_ context.Context, t Ticket) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, w := range t.Windows {
-		m.log(w).settle(time.Duration(t.ID))
-	}
+	m.ledger.release(m.now(), t)
 	return nil
 }
 
-// Shut closes a window for a while.
-func (m *memory) Shut(_ context.Context, w Window, d time.Duration) error {
+// Refuse ends a slot with a 429.
+func (m *memory) Refuse(_ context.Context, r Refusal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.log(w)
-	l.shut = max(l.shut, m.now()+d)
+	now := m.now()
+	m.ledger.refuse(now, r, now-r.Age, true)
 	return nil
 }
 
@@ -103,10 +98,5 @@ func (m *memory) Shut(_ context.Context, w Window, d time.Duration) error {
 func (m *memory) Usage(_ context.Context, windows []Window) ([]Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	out := make([]Usage, len(windows))
-	for i, w := range windows {
-		out[i] = m.log(w).usage(now, w.Limit)
-	}
-	return out, nil
+	return m.ledger.usage(m.now(), windows), nil
 }

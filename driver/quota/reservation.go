@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -28,7 +29,7 @@ type Reservation struct {
 // safe one: counted too late in our log only ever makes us slower.
 func (r *Reservation) Settle(ctx context.Context, wrote, firstByte time.Time) {
 	r.end(ctx, func(ctx context.Context, l *Limiter) error {
-		return l.store.Stamp(ctx, r.ticket, time.Since(stampOf(wrote, firstByte)))
+		return l.store.Stamp(ctx, r.ticket, time.Since(stampOf(wrote, firstByte, l.lessons.graceNow(time.Now()))))
 	})
 }
 
@@ -43,21 +44,24 @@ func (r *Reservation) Release(ctx context.Context) {
 // name of the closed window, "" when that cannot be known.
 func (r *Reservation) Refused(ctx context.Context, wrote, firstByte time.Time, retryAfter time.Duration) (window string) {
 	r.end(ctx, func(ctx context.Context, l *Limiter) error {
-		age := time.Since(stampOf(wrote, firstByte))
-		i := l.refusing(ctx, r.ticket.Windows, retryAfter)
+		age := time.Since(stampOf(wrote, firstByte, l.lessons.graceNow(time.Now())))
+		usage, err := l.store.Usage(ctx, r.ticket.Windows)
+		if err != nil { // nothing is known: no strangers either
+			usage = make([]Usage, len(r.ticket.Windows))
+			for i, w := range r.ticket.Windows {
+				usage[i].Own = w.Limit
+			}
+		}
+		i := refusing(r.ticket.Windows, usage, retryAfter)
 		if i < 0 {
-			return l.store.Stamp(ctx, r.ticket, age)
+			return errors.Join(err, l.store.Stamp(ctx, r.ticket, age))
 		}
-		refusing := r.ticket.Windows[i]
-		window = refusing.Name
-		siblings := append(append([]Window(nil), r.ticket.Windows[:i]...), r.ticket.Windows[i+1:]...)
-		if err := l.store.Shut(ctx, refusing, min(retryAfter, refusing.Per)+spread(retryAfter)); err != nil {
-			return err
-		}
-		if err := l.store.Release(ctx, Ticket{Windows: []Window{refusing}, ID: r.ticket.ID}); err != nil {
-			return err
-		}
-		return l.store.Stamp(ctx, Ticket{Windows: siblings, ID: r.ticket.ID}, age)
+		refused := r.ticket.Windows[i]
+		window = refused.Name
+		note := l.lessons.refused(refused, usage[i], time.Now())
+		note.Ticket, note.Age = r.ticket, age
+		note.Shut = min(retryAfter, refused.Per) + spread(retryAfter)
+		return errors.Join(err, l.store.Refuse(ctx, note))
 	})
 	return window
 }
@@ -81,8 +85,9 @@ func (r *Reservation) end(ctx context.Context, f func(context.Context, *Limiter)
 	})
 }
 
-// stampOf gives the latest moment at which PostHog can have counted a request.
-func stampOf(wrote, firstByte time.Time) time.Time {
+// stampOf gives the latest moment at which PostHog can have counted a request,
+// with grace for its way and for the queue there.
+func stampOf(wrote, firstByte time.Time, grace time.Duration) time.Time {
 	now := time.Now()
 	switch {
 	case !firstByte.IsZero() && (wrote.IsZero() || firstByte.Before(wrote.Add(grace))):
@@ -96,18 +101,18 @@ func stampOf(wrote, firstByte time.Time) time.Time {
 }
 
 // refusing guesses which window a 429 came from: a wait longer than a window
-// cannot be that window's. It gives -1 without a wait.
-func (l *Limiter) refusing(ctx context.Context, windows []Window, retryAfter time.Duration) int {
+// cannot be that window's, and a short one may be that of a long window which
+// is nearly full. It gives -1 without a wait.
+func refusing(windows []Window, usage []Usage, retryAfter time.Duration) int {
 	if retryAfter <= 0 {
 		return -1
 	}
-	usage, err := l.store.Usage(ctx, windows)
 	for i, w := range windows {
 		if i == len(windows)-1 {
 			return i
 		}
-		next := windows[i+1]
-		nextFull := err == nil && float64(usage[i+1].Used+usage[i+1].Reserved) >= nearlyFull*float64(next.Limit)
+		next := usage[i+1]
+		nextFull := float64(next.Used+next.Reserved) >= nearlyFull*float64(windows[i+1].Limit)
 		if retryAfter <= w.Per && !nextFull {
 			return i
 		}

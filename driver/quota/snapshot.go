@@ -28,8 +28,9 @@ type WindowStatus struct {
 	Name         string   `json:"name"`
 	WindowS      int      `json:"window_s"`
 	Limit        int      `json:"limit"`
-	LimitSource  string   `json:"limit_source"` // "documented" or "config"
+	LimitSource  string   `json:"limit_source"` // "documented", "config" or "learned"
 	Used         int      `json:"used"`
+	UsedByMe     int      `json:"used_by_me"` // by this process
 	Reserved     int      `json:"reserved"`
 	Remaining    int      `json:"remaining"`
 	NextSlotInS  float64  `json:"next_slot_in_s"`
@@ -49,10 +50,13 @@ func (l *Limiter) Snapshot(ctx context.Context) ([]WindowStatus, error) {
 	for i, w := range l.all {
 		u := usage[i]
 		s := WindowStatus{
-			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: w.Limit, LimitSource: l.sources[w.Name],
-			Used: u.Used, Reserved: u.Reserved, Remaining: max(0, w.Limit-u.Used-u.Reserved),
+			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: u.Limit, LimitSource: l.sources[w.Name],
+			Used: u.Used, UsedByMe: u.Mine, Reserved: u.Reserved, Remaining: max(0, u.Limit-u.Used-u.Reserved),
 			NextSlotInS: seconds(u.NextSlot), FullResetInS: seconds(u.FullReset),
 			BurnPerMin: u.BurnPerMin, State: stateOf(w, u),
+		}
+		if u.Learned {
+			s.LimitSource = "learned"
 		}
 		if u.ExhaustedIn >= 0 {
 			s.ExhaustedInS = new(seconds(u.ExhaustedIn))
@@ -86,11 +90,11 @@ func sourcesOf(windows []Window) map[string]string {
 func stateOf(w Window, u Usage) State {
 	taken := u.Used + u.Reserved
 	switch {
-	case u.Shut || taken >= w.Limit:
+	case u.Shut || taken >= u.Limit:
 		return StateExhausted
-	case taken*10 >= w.Limit*9:
+	case taken*10 >= u.Limit*9:
 		return StateCritical
-	case taken*4 >= w.Limit*3,
+	case taken*4 >= u.Limit*3,
 		w.Per > pacingHorizon && u.ExhaustedIn >= 0 && u.ExhaustedIn < pacingHorizon:
 		return StatePacing
 	}
