@@ -26,7 +26,7 @@ const (
 
 // Param describes one parameter. Struct fields are described by tags:
 //
-//	Limit int `json:"limit,omitempty" jsonschema:"Rows to return" default:"50" min:"1" max:"500"`
+//	Limit int `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
 //
 // json gives the name, and omitempty or omitzero makes it optional; jsonschema
 // is the description; enum lists the allowed values with commas (of the items,

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // a scratch image has no zones, and a project has one
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"

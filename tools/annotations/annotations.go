@@ -21,8 +21,8 @@ func Tools() tools.Set {
 // ListIn are the arguments of get_annotations.
 type ListIn struct {
 	Search string `json:"search,omitempty" jsonschema:"Part of the text" maxlen:"400" example:"release"`
-	Limit  int    `json:"limit,omitempty" jsonschema:"Rows to return" default:"50" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" maxlen:"2000" example:"limit=50&offset=50"`
+	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" maxlen:"2000" example:"limit=50&offset=50"`
 }
 
 // ListOut is the answer of get_annotations.

@@ -30,7 +30,7 @@ func (o *BatchOut) Notices() []string { return o.notices }
 func captureBatch() tools.Tool {
 	return tools.Op[BatchIn, BatchOut]{
 		Name: "capture_batch", Title: "Capture many events",
-		Doc: "Sends up to 1000 events and returns what became of each. Bad events are refused with the reason, the others still go in. " +
+		Doc: "Sends up to 1000 events and returns what became of each. Bad ones are refused, the others go in. " +
 			"Resend a failed event with the same uuid and timestamp: it stays one event.",
 		Effect: tools.Creates, Class: driver.ClassCapture,
 		Examples: []string{`{"events":[{"event":"signup","distinct_id":"user-1"},{"event":"upgrade","distinct_id":"user-1","properties":{"plan":"pro"}}]}`},

@@ -44,7 +44,7 @@ func captureEvent() tools.Tool {
 	return tools.Op[EventIn, EventOut]{
 		Name: "capture_event", Title: "Capture an event",
 		Doc: "Sends one event into the project and returns its uuid. It cannot be undone. " +
-			"Accepted means queued: it shows up in queries within a minute. For several events use capture_batch.",
+			"Accepted means queued: it shows up in queries within a minute.",
 		Effect: tools.Creates, Class: driver.ClassCapture,
 		Examples: []string{`{"event":"signup","distinct_id":"user-1","properties":{"plan":"pro","$set":{"plan":"pro"}}}`},
 		Run: func(ctx context.Context, ph *driver.Client, in EventIn) (EventOut, error) {

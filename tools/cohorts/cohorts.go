@@ -24,7 +24,7 @@ type GetCohortsIn struct {
 	ID     int64  `json:"id,omitempty" jsonschema:"One cohort with its conditions" min:"1" example:"42"`
 	Search string `json:"search,omitempty" jsonschema:"Part of a name" example:"pay"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" example:""`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" example:""`
 }
 
 // GetCohortsOut is the answer of get_cohorts.

@@ -193,7 +193,7 @@ func TestExportEvents(t *testing.T) {
 	require.True(t, ok)
 	require.Len(t, preview["rows"], 5)
 	require.Len(t, a.Links, 1)
-	require.Equal(t, "file://"+path, a.Links[0].URI)
+	require.Equal(t, "posthog://exports/"+filepath.Base(path), a.Links[0].URI)
 }
 
 func TestExportEventsResumes(t *testing.T) {
@@ -269,7 +269,9 @@ func TestExportEventsFails(t *testing.T) {
 	refused(ctx, "max_rows", `{"max_rows":0}`)
 	refused(ctx, "earlier", `{"after":"-1d","before":"-3d"}`)
 	refused(ctx, "cursor", `{"cursor":"x"}`)
-	refused(tools.WithOutputDir(t.Context(), filepath.Join(dir, "no")), "output directory", `{}`)
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	refused(tools.WithOutputDir(t.Context(), file), "output directory", `{}`)
 	remove := d.PostHog.Faults.Add(posthogtest.Fault{Path: queryPath, Kind: posthogtest.FaultHTML})
 	refused(ctx, "export_events failed", `{}`)
 	remove()

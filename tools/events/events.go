@@ -26,10 +26,10 @@ type GetEventsIn struct {
 	Person  string     `json:"person,omitempty" jsonschema:"Distinct id, UUID or email" example:"user-1"`
 	Where   []string   `json:"where,omitempty" jsonschema:"Such as plan=pro, amount>10, url~pricing, person.plan!=free" example:"plan=pro"`
 	After   tools.Time `json:"after,omitzero" jsonschema:"-7d or ISO date" default:"-24h"`
-	Before  tools.Time `json:"before,omitzero" jsonschema:"-1d or ISO date"`
+	Before  tools.Time `json:"before,omitzero" jsonschema:"End"`
 	Columns []string   `json:"columns,omitempty" jsonschema:"Properties to show, also person.NAME" example:"plan,person.email"`
 	Limit   int        `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
-	Cursor  string     `json:"cursor,omitempty" jsonschema:"From the previous answer" example:""`
+	Cursor  string     `json:"cursor,omitempty" jsonschema:"Next page" example:""`
 }
 
 // GetEventsOut is the answer of get_events.

@@ -24,11 +24,11 @@ type ExportEventsIn struct {
 	Events  []string   `json:"events,omitempty" jsonschema:"Event names" example:"signup"`
 	Where   []string   `json:"where,omitempty" jsonschema:"Such as plan=pro, distinct_id=user-1" example:"plan=pro"`
 	After   tools.Time `json:"after,omitzero" jsonschema:"-7d or ISO date" default:"-7d"`
-	Before  tools.Time `json:"before,omitzero" jsonschema:"-1d or ISO date"`
-	Columns []string   `json:"columns,omitempty" jsonschema:"Properties to write, or properties for all" example:"plan,person.email"`
+	Before  tools.Time `json:"before,omitzero" jsonschema:"End"`
+	Columns []string   `json:"columns,omitempty" jsonschema:"Properties; properties for all" example:"plan,person.email"`
 	Format  string     `json:"format,omitempty" jsonschema:"File" enum:"ndjson,csv" default:"ndjson"`
 	MaxRows int        `json:"max_rows,omitempty" jsonschema:"Events at most" default:"100000" min:"1" max:"5000000"`
-	Cursor  string     `json:"cursor,omitempty" jsonschema:"Of an export that stopped early" example:""`
+	Cursor  string     `json:"cursor,omitempty" jsonschema:"Of a stopped export" example:""`
 }
 
 // ExportEventsOut is the answer of export_events.

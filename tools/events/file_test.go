@@ -96,9 +96,22 @@ func TestDiscardLeavesNothing(t *testing.T) {
 	require.Empty(t, entries)
 }
 
+func TestDirectoryIsMadeForThisUserAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	f, err := createFile(dir, "csv", []string{"uuid"}, now())
+	require.NoError(t, err)
+	f.discard()
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+}
+
 func TestNoDirectory(t *testing.T) {
 	t.Parallel()
-	_, err := createFile(filepath.Join(t.TempDir(), "nowhere"), "csv", []string{"uuid"}, now())
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := createFile(filepath.Join(file, "below"), "csv", []string{"uuid"}, now())
 	require.ErrorIs(t, err, driver.KindUnavailable)
 	require.ErrorContains(t, err, "output directory")
 }

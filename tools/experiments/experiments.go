@@ -24,8 +24,8 @@ type ListIn struct {
 	ID     int64  `json:"id,omitempty" jsonschema:"One experiment with its metrics" min:"1" example:"12"`
 	Status string `json:"status,omitempty" jsonschema:"Only in this state" enum:"draft,running,paused,stopped,complete" example:"running"`
 	Search string `json:"search,omitempty" jsonschema:"Part of a name" maxlen:"400" example:"pricing"`
-	Limit  int    `json:"limit,omitempty" jsonschema:"Rows to return" default:"50" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" maxlen:"2000" example:"limit=50&offset=50"`
+	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" maxlen:"2000" example:"limit=50&offset=50"`
 }
 
 // ListOut is the answer of get_experiments.
@@ -39,8 +39,8 @@ type ListOut struct {
 func getExperiments() tools.Tool {
 	return tools.Op[ListIn, ListOut]{
 		Name: "get_experiments", Title: "List experiments",
-		Doc: "Lists experiments (A/B tests) with state, feature flag, dates and variants, or one by id with its metrics. " +
-			"For figures and significance use get_experiment_results.",
+		Doc: "Lists experiments (A/B tests) with state, flag, dates and variants, or one with its metrics. " +
+			"For results use get_experiment_results.",
 		Effect: tools.Reads, Scopes: []string{"experiment:read"}, Class: driver.ClassRead,
 		Examples: []string{`{"status":"running"}`, `{"id":12}`},
 		Run: func(ctx context.Context, ph *driver.Client, in ListIn) (ListOut, error) {

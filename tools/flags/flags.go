@@ -26,8 +26,8 @@ type ListIn struct {
 	Key    string `json:"key,omitempty" jsonschema:"Exact key: one flag with its payloads" maxlen:"400" example:"new-nav"`
 	Search string `json:"search,omitempty" jsonschema:"Part of a key or description" maxlen:"400" example:"nav"`
 	Active *bool  `json:"active,omitempty" jsonschema:"Only switched on, or only off"`
-	Limit  int    `json:"limit,omitempty" jsonschema:"Rows to return" default:"50" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" maxlen:"2000" example:"limit=50&offset=50"`
+	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" maxlen:"2000" example:"limit=50&offset=50"`
 }
 
 // ListOut is the answer of get_feature_flags.
@@ -40,7 +40,7 @@ func getFeatureFlags() tools.Tool {
 	return tools.Op[ListIn, ListOut]{
 		Name: "get_feature_flags", Title: "List feature flags",
 		Doc: "Lists feature flags with their release conditions and variants, or one by key. " +
-			"For what a flag gives a certain person use evaluate_flag. PostHog bills each call: do not poll.",
+			"For one person use evaluate_flag. PostHog bills each call: do not poll.",
 		Effect: tools.Reads, Scopes: []string{"feature_flag:read"}, Class: driver.ClassRead,
 		Examples: []string{`{"search":"checkout","active":true}`, `{"key":"new-nav"}`},
 		Run: func(ctx context.Context, ph *driver.Client, in ListIn) (ListOut, error) {
@@ -134,7 +134,7 @@ func notices(warning string) []string {
 func evaluateFlag() tools.Tool {
 	return tools.Op[EvaluateIn, EvaluateOut]{
 		Name: "evaluate_flag", Title: "Evaluate a feature flag",
-		Doc: "Tells what one feature flag is for one person: on, off or unknown, the variant, the reason and the payload. " +
+		Doc: "Tells what one flag is for one person: on, off or unknown, variant, reason, payload. " +
 			"Unknown is not off. It records no exposure.",
 		Effect: tools.Reads, Class: driver.ClassFlags,
 		Examples: []string{`{"key":"new-nav","distinct_id":"user-1"}`},
@@ -176,7 +176,7 @@ func (o *EvaluateAllOut) Notices() []string { return notices(o.warning) }
 func evaluateFlags() tools.Tool {
 	return tools.Op[EvaluateAllIn, EvaluateAllOut]{
 		Name: "evaluate_flags", Title: "Evaluate feature flags",
-		Doc: "Tells what all active feature flags, or those named, are for one person: state (on, off or unknown), variant, reason, payload. " +
+		Doc: "Tells what all active flags, or those named, are for one person: on, off or unknown, variant, reason, payload. " +
 			"Unknown is not off.",
 		Effect: tools.Reads, Class: driver.ClassFlags,
 		Examples: []string{`{"distinct_id":"user-1"}`, `{"distinct_id":"user-1","keys":["new-nav","beta"]}`},

@@ -25,8 +25,8 @@ type ListIn struct {
 	ID      string `json:"id,omitempty" jsonschema:"One insight: id, short id or URL" maxlen:"300" example:"AbCd1234"`
 	Compute bool   `json:"compute,omitempty" jsonschema:"With id: also its result"`
 	Search  string `json:"search,omitempty" jsonschema:"Part of a name" maxlen:"400" example:"signups"`
-	Limit   int    `json:"limit,omitempty" jsonschema:"Rows to return" default:"50" min:"1" max:"500"`
-	Cursor  string `json:"cursor,omitempty" jsonschema:"From the previous answer" maxlen:"2000" example:"limit=50&offset=50"`
+	Limit   int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
+	Cursor  string `json:"cursor,omitempty" jsonschema:"Next page" maxlen:"2000" example:"limit=50&offset=50"`
 }
 
 // ListOut is the answer of get_insights: a list of insights, or one insight
@@ -52,8 +52,7 @@ func (o *ListOut) Notices() []string { return o.notices }
 func getInsights() tools.Tool {
 	return tools.Op[ListIn, ListOut]{
 		Name: "get_insights", Title: "List or read saved insights",
-		Doc: "Lists saved insights (charts and queries), or gives one by id with its query and, with compute, its result as rows. " +
-			"Use query for new questions.",
+		Doc: "Lists saved insights (charts and queries), or gives one by id with its query and, with compute, its result as rows.",
 		Effect: tools.Reads, Scopes: []string{"insight:read"}, Class: driver.ClassRead,
 		Examples: []string{`{"search":"signups"}`, `{"id":"AbCd1234","compute":true}`},
 		Run: func(ctx context.Context, ph *driver.Client, in ListIn) (ListOut, error) {
@@ -126,7 +125,7 @@ func createInsight() tools.Tool {
 	return tools.Op[CreateIn, CreateOut]{
 		Name: "create_insight", Title: "Save an insight",
 		Doc: "Saves a chart or query for the team and returns its url. Give HogQL in sql, or a query node in query. " +
-			"Try the statement with query first. Each call makes a new insight.",
+			"Each call makes a new insight.",
 		Effect: tools.Creates, Scopes: []string{"insight:write"}, Class: driver.ClassWrite,
 		Examples: []string{`{"name":"Weekly signups","query":{"kind":"TrendsQuery","series":[{"kind":"EventsNode","event":"signup"}],"interval":"week"}}`},
 		Run: func(ctx context.Context, ph *driver.Client, in CreateIn) (CreateOut, error) {

@@ -29,7 +29,7 @@ type In struct {
 	Cohort int64    `json:"cohort,omitempty" jsonschema:"Members of this cohort id" min:"1" example:"42"`
 	Fields []string `json:"fields,omitempty" jsonschema:"Properties to show" default:"email" example:"plan,country"`
 	Limit  int      `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
-	Cursor string   `json:"cursor,omitempty" jsonschema:"From the previous answer" example:"50"`
+	Cursor string   `json:"cursor,omitempty" jsonschema:"Next page" example:"50"`
 }
 
 // Out is the answer of get_persons.

@@ -13,7 +13,7 @@ type GetFieldsIn struct {
 	Object string `json:"object" jsonschema:"Event, persons, sessions, groups:TYPE or table" minlen:"1" example:"signup"`
 	Search string `json:"search,omitempty" jsonschema:"Part of a field name" example:"utm"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"100" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" example:"limit=100&offset=100"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" example:"limit=100&offset=100"`
 }
 
 // GetFieldsOut is the answer of get_fields.

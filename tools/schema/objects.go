@@ -13,7 +13,7 @@ type ListObjectsIn struct {
 	Kind   string `json:"kind,omitempty" jsonschema:"Leave out for an overview" enum:"events,event_properties,person_properties,groups,cohorts,tables" example:"events"`
 	Search string `json:"search,omitempty" jsonschema:"Part of a name" example:"sign"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"Rows" default:"50" min:"1" max:"500"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"From the previous answer" example:"limit=50&offset=50"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"Next page" example:"limit=50&offset=50"`
 }
 
 // ListObjectsOut is the answer of list_objects.
