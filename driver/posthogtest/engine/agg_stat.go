@@ -199,7 +199,7 @@ func buildQuantile(c *aggCall) (*aggImpl, error) {
 	var levels []float64
 	for _, p := range c.params {
 		l, ok := toFloat(p, 0).(float64)
-		if !ok || l < 0 || l > 1 {
+		if !ok || math.IsNaN(l) || l < 0 || l > 1 {
 			return nil, queryError("parameter_out_of_bound", "Quantile level is out of range [0..1]")
 		}
 		levels = append(levels, l)

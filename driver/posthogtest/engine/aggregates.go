@@ -172,6 +172,9 @@ func (s *scope) newAggregate(name aggName, params, args []hogql.Expr, filter hog
 		anyNull = anyNull || t.null
 		call.types = append(call.types, notNull(t))
 	}
+	if name.array && len(a.args) == 0 {
+		return nil, queryError(codeArgumentCount, "-Array aggregate functions require at least one argument")
+	}
 	a.buf = make([]any, len(a.args))
 	return a, a.finish(name, def, call, anyNull)
 }

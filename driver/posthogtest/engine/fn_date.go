@@ -60,9 +60,9 @@ func addUnits(t time.Time, unit string, n int64) time.Time {
 	case "second":
 		return t.Add(time.Duration(n) * time.Second)
 	case "minute":
-		return t.Add(time.Duration(n) * time.Minute)
+		return time.Unix(t.Unix()+n*60, int64(t.Nanosecond())).In(t.Location())
 	case "hour":
-		return t.Add(time.Duration(n) * time.Hour)
+		return time.Unix(t.Unix()+n*3600, int64(t.Nanosecond())).In(t.Location())
 	case "millisecond":
 		return t.Add(time.Duration(n) * time.Millisecond)
 	case "microsecond":
@@ -119,6 +119,9 @@ func subDay(unit string) bool {
 	return false
 }
 
+// maxShift bounds how far a time may move: about 285 years in seconds.
+const maxShift = 9_000_000_000
+
 // moved is the type and code of a date or time moved by units.
 func (s *scope) moved(base, by *expr, unit string, sign int64) (*expr, error) {
 	if base.t.k == kString && base.fixed {
@@ -142,6 +145,9 @@ func (s *scope) moved(base, by *expr, unit string, sign int64) (*expr, error) {
 		}
 		return rt, func(a []any) any {
 			n := whole(a[1]) * sign
+			if n > maxShift || n < -maxShift || !subDay(unit) && (n > maxShift/86400 || n < -maxShift/86400) {
+				return queryError("argument_out_of_bound", "A shift by %d %ss leaves the range of dates", n, unit)
+			}
 			if d, ok := a[0].(date); ok {
 				if subDay(unit) {
 					return instantOf(addUnits(d.time(loc), unit, n))

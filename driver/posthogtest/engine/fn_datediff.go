@@ -182,8 +182,8 @@ func buildStartOfInterval(c *callInfo) (*typ, impl, error) {
 		return nil, nil, err
 	}
 	unit, count := c.args[1].t.unit, whole(c.args[1].val)
-	if count <= 0 {
-		return nil, nil, queryError("argument_out_of_bound", "Value for the interval of toStartOfInterval must be positive")
+	if count <= 0 || count > 1_000_000 {
+		return nil, nil, queryError("argument_out_of_bound", "Value for the interval of toStartOfInterval must be positive and at most 1000000")
 	}
 	rt := mk(kDate)
 	switch {

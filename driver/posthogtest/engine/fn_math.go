@@ -253,6 +253,9 @@ func bitsOf(v any) int64 {
 	return whole(v)
 }
 
+// maxDigits bounds the second argument of round, ceil, floor and trunc.
+const maxDigits = 300
+
 func addRounding(t table) {
 	rounding := func(name string, whole0 func(float64) float64) {
 		t.add(name, "n?n", func(c *callInfo) (*typ, impl, error) {
@@ -260,13 +263,16 @@ func addRounding(t table) {
 			if err != nil {
 				return nil, nil, err
 			}
+			if digits < -maxDigits || digits > maxDigits {
+				return nil, nil, queryError("argument_out_of_bound", "Scale argument for rounding function is too large: %d", digits)
+			}
 			if c.t[0].k != kFloat64 {
 				if digits >= 0 {
 					return c.t[0], func(a []any) any { return a[0] }, nil
 				}
 				return c.t[0], roundInteger(name, c.t[0], -digits), nil
 			}
-			scale := math.Pow10(int(max(-300, min(digits, 300))))
+			scale := math.Pow10(int(digits))
 			return c.t[0], func(a []any) any {
 				x := float(a[0])
 				switch {
@@ -275,7 +281,7 @@ func addRounding(t table) {
 				case digits > 0:
 					return whole0(x*scale) / scale
 				default:
-					inv := math.Pow10(int(min(-digits, 300)))
+					inv := math.Pow10(int(-digits))
 					return whole0(x/inv) * inv
 				}
 			}, nil

@@ -74,13 +74,13 @@ func addStringFunctions(t table) {
 	t.simple("right", "si", s, func(a []any) any {
 		v, n := str(a[0]), whole(a[1])
 		if n < 0 {
-			return v[min(-n, int64(len(v))):]
+			return v[min(-max(n, -maxText), int64(len(v))):]
 		}
 		return v[int64(len(v))-min(n, int64(len(v))):]
 	})
 	t.simple("repeat", "si", s, func(a []any) any {
 		n := max(whole(a[1]), 0)
-		if int64(len(str(a[0])))*n > maxText {
+		if n > maxText || int64(len(str(a[0])))*n > maxText {
 			return queryError("too_large_string_size", "Too large a string in function repeat")
 		}
 		return strings.Repeat(str(a[0]), int(n))
