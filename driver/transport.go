@@ -227,18 +227,37 @@ func readBody(res *http.Response, limit int64) ([]byte, error) {
 	} else if res.ContentLength > limit {
 		return nil, errBodyTooLarge
 	}
-	var buf bytes.Buffer
+	first := int64(512)
 	if n := res.ContentLength; n > 0 && n < 1<<20 {
-		buf.Grow(int(n) + bytes.MinRead)
+		first = n + 1 // the end is found without growing
 	}
-	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
-	switch {
-	case n > limit:
-		return nil, errBodyTooLarge
-	case err != nil:
-		return nil, bodyError(err)
+	return readBounded(r, first, limit)
+}
+
+// readBounded reads to the end, or to the first byte beyond the limit. Its
+// buffer doubles up to a quarter of the limit and then takes the whole: pages
+// that are not written take no memory, while doubling to the end would hold
+// up to four times the limit in old and new buffers.
+func readBounded(r io.Reader, first, limit int64) ([]byte, error) {
+	buf := make([]byte, 0, min(first, limit+1))
+	for {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case int64(len(buf)) > limit:
+			return nil, errBodyTooLarge
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return nil, bodyError(err)
+		case len(buf) == cap(buf):
+			next := 2 * int64(cap(buf))
+			if next > limit/4 {
+				next = limit + 1
+			}
+			buf = append(make([]byte, 0, next), buf...)
+		}
 	}
-	return buf.Bytes(), nil
 }
 
 // bodyError tells a damaged answer from a lost connection.
