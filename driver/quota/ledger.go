@@ -53,11 +53,12 @@ func (g *ledger) log(now time.Duration, w Window) *windowLog {
 // check answers the ask without taking anything. share scales the limits.
 func (g *ledger) check(now time.Duration, a Ask) Grant {
 	g.dropWaiters(now)
-	out := Grant{OK: a.Ahead == 0}
+	out := Grant{OK: a.Ahead == 0, Taken: make([]int, 0, len(a.Windows))}
 	for _, w := range a.Windows {
 		l := g.log(now, w)
 		limit := a.Priority.Share(w.Limit)
 		d, ok := l.wait(now, w.Limit, limit, a.Ahead+g.ahead(w.Name, a))
+		out.Taken = append(out.Taken, l.taken(w.Limit))
 		if a.Priority != Interactive && w.Per >= longWindow {
 			left := w.Limit - l.taken(w.Limit)
 			if a.Priority == Bulk && left*100 < w.Limit*bulkReserve {
@@ -153,4 +154,15 @@ func (g *ledger) leave(id int64) {
 
 func (g *ledger) dropWaiters(now time.Duration) {
 	g.waiters = slices.DeleteFunc(g.waiters, func(w waiting) bool { return w.until <= now })
+}
+
+// disown makes the slots under way end by their leases alone: their ids have
+// lost their meaning.
+func (g *ledger) disown() {
+	g.waiters = nil
+	for _, l := range g.logs {
+		for i := range l.reserved {
+			l.reserved[i].id = -1 - max(0, l.reserved[i].id)
+		}
+	}
 }

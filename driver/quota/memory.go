@@ -100,3 +100,63 @@ func (m *memory) Usage(_ context.Context, windows []Window) ([]Usage, error) {
 	defer m.mu.Unlock()
 	return m.ledger.usage(m.now(), windows), nil
 }
+
+// The rest is for the store that puts a shared one on top of this log.
+
+// check answers an ask without taking anything.
+func (m *memory) check(a Ask) Grant {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ledger.check(m.now(), a)
+}
+
+// takeNow reserves slots unasked.
+func (m *memory) takeNow(windows []Window, lapse time.Duration) Ticket {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.take(m.now(), windows, lapse)
+}
+
+// taken counts this process's slots of each window.
+func (m *memory) taken(windows []Window) []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	out := make([]int, len(windows))
+	for i, w := range windows {
+		l := m.ledger.log(now, w)
+		l.expire(now)
+		out[i] = l.stamps.len() + len(l.reserved)
+	}
+	return out
+}
+
+// past lists the requests that are no older than age.
+func (m *memory) past(age time.Duration) (out []past) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for name, l := range m.ledger.logs {
+		l.expire(now)
+		p := past{window: Window{Name: name, Per: l.per}}
+		for i := range l.stamps.len() {
+			if a := now - l.stamps.at(i); a <= age {
+				p.ages = append(p.ages, a)
+			}
+		}
+		if len(p.ages) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// trust ends the caution of a log that knows the shared one now.
+func (m *memory) trust() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ledger.cautious = false
+	for _, l := range m.ledger.logs {
+		l.phantoms = ring{}
+	}
+}

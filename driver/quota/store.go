@@ -57,6 +57,7 @@ type Grant struct {
 	Window string        // when not OK: the window that is full
 	Refuse bool          // when not OK: do not wait for it
 	Waiter int64         // when not OK: the place in the queue of processes, to be given with the next Ask
+	Taken  []int         // slots of each window that were taken before, by anybody
 	Poll   time.Duration // when not OK: ask again after this time at the latest; 0: Wait is enough
 }
 

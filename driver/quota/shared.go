@@ -1,0 +1,405 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// shareOf is the part of its share that a process uses without the store,
+	// in percent: at the moment of the loss the shares were not quite even.
+	shareOf = 90
+	// awayFirst and awayMost bound how long a failed store is left alone.
+	awayFirst = 250 * time.Millisecond
+	awayMost  = 5 * time.Second
+	// awayPoll is how soon a waiter looks whether the store is back.
+	awayPoll = 500 * time.Millisecond
+	// settleFor is how long after a shared log was lost the others may take to
+	// bring back what they know.
+	settleFor = 6 * time.Second
+	// pushChunk bounds the requests of one push.
+	pushChunk = 500
+)
+
+// backend is a store that several processes share and that can fail.
+type backend interface {
+	Store
+	Slots
+	// push adds requests of this process that the store does not know.
+	push(ctx context.Context, all []past) error
+	// live counts the processes that use the store, this one included.
+	live() int
+}
+
+// past is some requests of one window, by how long ago they were counted.
+type past struct {
+	window Window
+	ages   []time.Duration
+}
+
+// errReset says that the shared log was lost or is brand new; what this
+// process knows must be pushed before anything is taken.
+var errReset = errors.New("the shared log has begun anew")
+
+// shared puts a store that can fail on top of this process's own log, which
+// runs all the time. While the store is away a process keeps to its share of
+// every window: it never stops and never opens up. When the store is back it
+// hears of the requests made meanwhile before it grants the next.
+type shared struct {
+	back  backend
+	local *memory // requests of this process alone
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	remote  map[int64]int64 // ticket of the store, by that of the local log
+	seen    map[string]seen // what was taken at the latest contact, by window
+	alive   int             // processes then
+	reached bool            // the store was there at least once
+	away    bool
+	lost    time.Time // since when it is away
+	retry   time.Time // not before
+	pause   time.Duration
+	trying  bool
+	young   time.Time // until then the shared log may lack what others know
+}
+
+// seen is how many slots of a window were taken, by whom.
+type seen struct{ own, others int }
+
+func newShared(back backend, log *slog.Logger) *shared {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	local := newMemory()
+	local.ledger.cautious = true // until the store has told what others did
+	return &shared{back: back, local: local, log: log, remote: make(map[int64]int64), seen: make(map[string]seen), alive: 1}
+}
+
+// Name is that of the store.
+func (s *shared) Name() string { return s.back.Name() }
+
+// Degraded reports that the store is away.
+func (s *shared) Degraded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away
+}
+
+// Close closes the store.
+func (s *shared) Close() error { return s.back.Close() }
+
+// usable reports whether to ask the store now. While it is away one call at a
+// time finds out whether it is back, and then brings the news.
+func (s *shared) usable(ctx context.Context) bool {
+	s.mu.Lock()
+	if !s.away {
+		s.mu.Unlock()
+		return true
+	}
+	if s.trying || time.Now().Before(s.retry) {
+		s.mu.Unlock()
+		return false
+	}
+	s.trying = true
+	lost := s.lost
+	reached := s.reached
+	s.mu.Unlock()
+	if !reached {
+		lost = time.Time{}
+	}
+	err := s.pushSince(ctx, lost)
+	if errors.Is(err, errReset) {
+		err = s.pushSince(ctx, time.Time{})
+	}
+	s.mu.Lock()
+	s.trying = false
+	s.mu.Unlock()
+	if err != nil {
+		s.failed(ctx, err)
+		return false
+	}
+	s.worked()
+	return true
+}
+
+// pushSince brings this process's requests since a time to the store.
+func (s *shared) pushSince(ctx context.Context, since time.Time) error {
+	age := forever
+	if !since.IsZero() {
+		age = time.Since(since) + maxGrace
+	}
+	all := s.local.past(age)
+	if len(all) == 0 {
+		return s.back.push(ctx, nil) // to see whether it is there
+	}
+	for _, p := range all {
+		for i := 0; i < len(p.ages); i += pushChunk {
+			chunk := past{p.window, p.ages[i:min(len(p.ages), i+pushChunk)]}
+			if err := s.back.push(ctx, []past{chunk}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// worked notes that the store answered.
+func (s *shared) worked() {
+	s.mu.Lock()
+	first, back := !s.reached, s.away
+	s.reached, s.away, s.pause = true, false, 0
+	s.mu.Unlock()
+	if first {
+		s.local.trust()
+	}
+	if back {
+		s.log.LogAttrs(context.Background(), slog.LevelInfo, "the shared quota store is back", slog.String("store", s.back.Name()))
+	}
+}
+
+// failed notes that the store did not answer. The end of the caller's own time
+// is no failure.
+func (s *shared) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return
+	}
+	s.mu.Lock()
+	now := time.Now()
+	news := !s.away
+	if news {
+		s.away, s.lost, s.pause = true, now, awayFirst
+		s.alive = max(1, s.back.live())
+	} else {
+		s.pause = min(2*s.pause, awayMost)
+	}
+	s.retry = now.Add(s.pause)
+	s.mu.Unlock()
+	if !news {
+		return
+	}
+	s.log.LogAttrs(context.Background(), slog.LevelWarn, "the shared quota store fails; this process keeps to its own share",
+		slog.String("store", s.back.Name()), slog.String("error", err.Error()))
+}
+
+// Reserve asks the store, or the local log while it is away. The local log has
+// a say in any case: what this process knows for certain is never overrun.
+func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
+	if !s.usable(ctx) {
+		return s.reserveAlone(ctx, a)
+	}
+	if g := s.local.check(a); !g.OK && a.Ahead == 0 && g.Wait > 0 {
+		g.Waiter, g.Poll = a.Waiter, awayPoll
+		return g, nil
+	}
+	if s.unsettled() {
+		own := a
+		own.Windows = s.share(a.Windows)
+		if g := s.local.check(own); !g.OK {
+			g.Waiter, g.Poll = a.Waiter, awayPoll
+			return g, nil
+		}
+	}
+	g, err := s.back.Reserve(ctx, a)
+	if errors.Is(err, errReset) {
+		s.mu.Lock()
+		s.young = time.Now().Add(settleFor)
+		s.mu.Unlock()
+		if err = s.pushSince(ctx, time.Time{}); err == nil {
+			g, err = s.back.Reserve(ctx, a)
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return Grant{}, context.Cause(ctx)
+		}
+		s.failed(ctx, err)
+		return s.reserveAlone(ctx, a)
+	}
+	s.worked()
+	s.note(a.Windows, g.Taken)
+	if !g.OK {
+		return g, nil
+	}
+	mine := s.local.takeNow(a.Windows, forever)
+	s.mu.Lock()
+	s.remote[mine.ID] = g.Ticket.ID
+	s.mu.Unlock()
+	g.Ticket = mine
+	return g, nil
+}
+
+// unsettled reports that others may still have to bring their requests.
+func (s *shared) unsettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.young.IsZero() && time.Now().Before(s.young)
+}
+
+// note remembers what others have taken.
+func (s *shared) note(windows []Window, taken []int) {
+	own := s.local.taken(windows)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, n := range taken {
+		s.seen[windows[i].Name] = seen{own[i], max(0, n-own[i])}
+	}
+}
+
+// reserveAlone asks the local log for a slot of this process's share.
+func (s *shared) reserveAlone(ctx context.Context, a Ask) (Grant, error) {
+	windows := a.Windows
+	a.Windows = s.share(windows)
+	g, err := s.local.Reserve(ctx, a)
+	if g.Ticket.Windows != nil {
+		g.Ticket.Windows = windows
+	}
+	g.Poll, g.Waiter = awayPoll, 0
+	return g, err
+}
+
+// share gives windows of which this process may fill all: its part of each
+// and, until the store's latest news have left the window, no more than what
+// the others left.
+func (s *shared) share(windows []Window) []Window {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Window, len(windows))
+	live := max(1, s.alive)
+	if !s.away {
+		live = max(1, s.back.live())
+	}
+	for i, w := range windows {
+		most := w.Limit / live * shareOf / 100
+		if live == 1 {
+			most = w.Limit
+		}
+		if s.reached && s.away && time.Since(s.lost) < w.Per {
+			// The others keep what they had; what was free is divided.
+			at := s.seen[w.Name]
+			most = min(most, at.own+max(0, w.Limit-at.own-at.others)/live)
+		}
+		out[i] = w
+		out[i].Limit = max(1, most)
+	}
+	return out
+}
+
+// Withdraw leaves the queue of processes.
+func (s *shared) Withdraw(ctx context.Context, waiter int64) error {
+	if s.Degraded() {
+		return nil
+	}
+	return s.back.Withdraw(ctx, waiter)
+}
+
+// settle ends a slot here and there. Whatever the store does not hear of now
+// it learns when it is back, or its lease ends there.
+func (s *shared) settle(ctx context.Context, t Ticket, there func(Ticket) error, unknown func() error) {
+	s.mu.Lock()
+	id, ok := s.remote[t.ID]
+	delete(s.remote, t.ID)
+	away := s.away
+	s.mu.Unlock()
+	if away {
+		return
+	}
+	var err error
+	switch {
+	case ok:
+		err = there(Ticket{Windows: t.Windows, ID: id})
+	case unknown != nil:
+		err = unknown()
+	}
+	if err != nil && !errors.Is(err, errReset) {
+		s.failed(ctx, err)
+	}
+}
+
+// Stamp turns a reserved slot into a counted request.
+func (s *shared) Stamp(ctx context.Context, t Ticket, age time.Duration) error {
+	err := s.local.Stamp(ctx, t, age)
+	s.settle(ctx, t, func(t Ticket) error { return s.back.Stamp(ctx, t, age) }, func() error {
+		all := make([]past, len(t.Windows))
+		for i, w := range t.Windows {
+			all[i] = past{w, []time.Duration{age}}
+		}
+		return s.back.push(ctx, all)
+	})
+	return err
+}
+
+// Release gives a reserved slot back.
+func (s *shared) Release(ctx context.Context, t Ticket) error {
+	err := s.local.Release(ctx, t)
+	s.settle(ctx, t, func(t Ticket) error { return s.back.Release(ctx, t) }, nil)
+	return err
+}
+
+// Refuse ends a slot with a 429.
+func (s *shared) Refuse(ctx context.Context, r Refusal) error {
+	here := r
+	here.Phantoms, here.Limit = 0, 0 // strangers are counted there, with everybody's requests
+	if s.Degraded() {
+		here.Phantoms, here.Limit = r.Phantoms, r.Limit
+	}
+	err := s.local.Refuse(ctx, here)
+	s.settle(ctx, r.Ticket, func(t Ticket) error {
+		r.Ticket = t
+		return s.back.Refuse(ctx, r)
+	}, nil)
+	return err
+}
+
+// Usage describes the windows: everybody's use while the store is there, this
+// process's use of its share while it is not.
+func (s *shared) Usage(ctx context.Context, windows []Window) ([]Usage, error) {
+	if s.usable(ctx) {
+		all, err := s.back.Usage(ctx, windows)
+		if err == nil {
+			s.worked()
+			mine, _ := s.local.Usage(ctx, windows) // memory has no errors
+			for i := range all {
+				all[i].Mine = mine[i].Mine
+			}
+			return all, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		s.failed(ctx, err)
+	}
+	return s.local.Usage(ctx, s.share(windows))
+}
+
+// TakeSlot takes a place; errStoreAway while the store is away.
+func (s *shared) TakeSlot(ctx context.Context, name string, limit int, lease time.Duration) (id int64, ok bool, wait time.Duration, err error) {
+	if !s.usable(ctx) {
+		return 0, false, 0, errStoreAway
+	}
+	id, ok, wait, err = s.back.TakeSlot(ctx, name, limit, lease)
+	if err != nil && ctx.Err() == nil {
+		s.failed(ctx, err)
+		err = fmt.Errorf("%w: %w", errStoreAway, err)
+	}
+	return id, ok, wait, err
+}
+
+// RenewSlot holds a place for longer.
+func (s *shared) RenewSlot(ctx context.Context, name string, id int64, lease time.Duration) error {
+	if s.Degraded() {
+		return errStoreAway
+	}
+	return s.back.RenewSlot(ctx, name, id, lease)
+}
+
+// FreeSlot gives a place back.
+func (s *shared) FreeSlot(ctx context.Context, name string, id int64) error {
+	if s.Degraded() {
+		return errStoreAway
+	}
+	return s.back.FreeSlot(ctx, name, id)
+}
