@@ -13,7 +13,7 @@ import (
 
 // benchClient gives a client of a loopback server without limits but with
 // windows: their bookkeeping is part of what is measured.
-func benchClient(b *testing.B) (*Client, string) {
+func benchClient(b *testing.B, cached bool) (*Client, string) {
 	b.Helper()
 	body := []byte(`{"results":[["$pageview",1200],["signup",14]],"columns":["event","n"],"hasMore":false}`)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -33,6 +33,7 @@ func benchClient(b *testing.B) (*Client, string) {
 	c, err := New(Config{
 		Host: s.URL, ProjectID: 7, Credential: cred, Smoothing: Smoothing{PerSecond: -1},
 		Quota: quota.Config{Windows: windows}, Bulkhead: map[Class]int{ClassQuery: 64},
+		Cache: CacheConfig{Off: !cached},
 	})
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = c.Close() })
@@ -42,7 +43,7 @@ func benchClient(b *testing.B) (*Client, string) {
 // BenchmarkDo is the whole way of a call over loopback; its difference to
 // BenchmarkBareHTTP is the pipeline's own cost.
 func BenchmarkDo(b *testing.B) {
-	c, _ := benchClient(b)
+	c, _ := benchClient(b, false)
 	r := queryRequest()
 	var out struct {
 		Results [][]any `json:"results"`
@@ -55,9 +56,31 @@ func BenchmarkDo(b *testing.B) {
 	}
 }
 
+// BenchmarkCached is the whole way of a call that is answered without PostHog:
+// a list, and a HogQL query, whose text is parsed to find its answer.
+func BenchmarkCached(b *testing.B) {
+	for name, r := range map[string]request{"list": readRequest(), "hogql": hogqlRequest()} {
+		b.Run(name, func(b *testing.B) {
+			c, _ := benchClient(b, true)
+			var out struct {
+				Results [][]any `json:"results"`
+			}
+			if err := c.do(b.Context(), r, &out); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.do(b.Context(), r, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkBareHTTP is the same exchange with nothing but the transport.
 func BenchmarkBareHTTP(b *testing.B) {
-	c, host := benchClient(b)
+	c, host := benchClient(b, false)
 	b.ReportAllocs()
 	for b.Loop() {
 		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, host, nil)
@@ -76,7 +99,7 @@ func BenchmarkBareHTTP(b *testing.B) {
 }
 
 func BenchmarkStatus(b *testing.B) {
-	c, _ := benchClient(b)
+	c, _ := benchClient(b, false)
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = c.Status()

@@ -76,6 +76,7 @@ type cache struct {
 	cfg   CacheConfig
 	store func() *otter.Cache[cacheKey, kept]
 	made  func() bool
+	canon canon
 
 	mu      sync.Mutex
 	changes map[string]uint64 // by area: changes made through this client
@@ -143,7 +144,7 @@ func (ca *cache) place(ctx context.Context, k *call) (key cacheKey, fresh time.D
 	ca.mu.Lock()
 	buf = binary.BigEndian.AppendUint64(buf, ca.changes[area])
 	ca.mu.Unlock()
-	buf, ok := appendCanonical(buf, k.body)
+	buf, ok := ca.canon.append(buf, k.body)
 	if !ok {
 		return key, 0
 	}

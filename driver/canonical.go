@@ -1,10 +1,12 @@
 package driver
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
 )
@@ -13,11 +15,22 @@ import (
 // parsing a larger one costs more than a missed answer.
 const maxCanonical = 16 << 10
 
-// appendCanonical appends a form of a request's body that is the same for the
+// maxSpellings bounds the statements whose even form is remembered; each takes
+// 64 bytes.
+const maxSpellings = 1024
+
+// canon brings requests into a form that is the same for the same question. It
+// remembers the form of statements, by digest: parsing is most of the work.
+type canon struct {
+	mu        sync.Mutex
+	spellings map[[sha256.Size]byte][sha256.Size]byte
+}
+
+// append appends a form of a request's body that is the same for the
 // same question: labels, ids and the way of running a query are left out, maps
 // are sorted, HogQL is printed anew. ok is false for a body that cannot be
 // written as JSON.
-func appendCanonical(dst []byte, body any) (_ []byte, ok bool) {
+func (cn *canon) append(dst []byte, body any) (_ []byte, ok bool) {
 	if body == nil {
 		return dst, true
 	}
@@ -33,7 +46,7 @@ func appendCanonical(dst []byte, body any) (_ []byte, ok bool) {
 		dst = appendText(dst, name)
 		node, isNode := top[name].(map[string]any)
 		if name == "query" && isNode {
-			dst, ok = appendNode(dst, node)
+			dst, ok = cn.appendNode(dst, node)
 		} else {
 			dst, ok = appendJSON(dst, top[name])
 		}
@@ -44,7 +57,7 @@ func appendCanonical(dst []byte, body any) (_ []byte, ok bool) {
 	return dst, true
 }
 
-func appendNode(dst []byte, node map[string]any) (_ []byte, ok bool) {
+func (cn *canon) appendNode(dst []byte, node map[string]any) (_ []byte, ok bool) {
 	if node["kind"] != "HogQLQuery" {
 		return appendJSON(dst, node)
 	}
@@ -55,7 +68,9 @@ func appendNode(dst []byte, node map[string]any) (_ []byte, ok bool) {
 		dst = appendText(dst, name)
 		if sql, isText := node[name].(string); isText {
 			if name == "query" {
-				sql = canonicalHogQL(sql)
+				digest := cn.statement(sql)
+				dst = append(dst, digest[:]...)
+				continue
 			}
 			dst = appendText(dst, sql)
 			continue
@@ -65,6 +80,25 @@ func appendNode(dst []byte, node map[string]any) (_ []byte, ok bool) {
 		}
 	}
 	return dst, true
+}
+
+// statement gives the digest of a statement's even form.
+func (cn *canon) statement(sql string) [sha256.Size]byte {
+	text := sha256.Sum256([]byte(sql))
+	cn.mu.Lock()
+	even, known := cn.spellings[text]
+	cn.mu.Unlock()
+	if known {
+		return even
+	}
+	even = sha256.Sum256([]byte(canonicalHogQL(sql)))
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	if cn.spellings == nil || len(cn.spellings) >= maxSpellings {
+		cn.spellings = make(map[[sha256.Size]byte][sha256.Size]byte)
+	}
+	cn.spellings[text] = even
+	return even
 }
 
 // canonicalHogQL evens out white space, comments and the case of keywords. A

@@ -110,6 +110,16 @@ func queryRequest() request {
 	return request{op: "query", class: ClassQuery, bucket: quota.BucketQueries, method: http.MethodPost, path: "/api/projects/{project}/query/", body: map[string]any{"query": "<x>"}, idempotent: true}
 }
 
+// hogqlRequest is a query as an agent asks it.
+func hogqlRequest() request {
+	return hogqlRequestOf("SELECT event, count() AS n FROM events WHERE timestamp >= {from} GROUP BY event ORDER BY n DESC LIMIT 50")
+}
+
+func hogqlRequestOf(sql string) request {
+	r := nodeRequest("query", map[string]any{"kind": "HogQLQuery", "query": sql, "values": map[string]any{"from": "2026-11-01 00:00:00"}, "name": "x"}, "blocking")
+	return r
+}
+
 func captureRequest() request {
 	return request{op: "capture_event", class: ClassCapture, target: ingestHost, method: http.MethodPost, path: "/i/v0/e/", body: map[string]any{"event": "x"}, idempotent: true, plainOK: true, gzip: true}
 }

@@ -163,7 +163,7 @@ func (k *call) sleep(ctx context.Context, d time.Duration) *fault {
 }
 
 // attempt takes the call once through breaker, quota and bulkhead.
-func (c *Client) attempt(ctx context.Context, k *call) (*answer, *fault) {
+func (c *Client) attempt(ctx context.Context, k *call) (ans *answer, f *fault) {
 	if ctx.Err() != nil {
 		return nil, k.contextFault(ctx)
 	}
@@ -184,12 +184,13 @@ func (c *Client) attempt(ctx context.Context, k *call) (*answer, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	ans, f := br.execute(k, func() (*answer, *fault) { return c.exchange(ctx, k, p.slot) })
-	p.slot.Release(ctx) // only matters when the breaker refused meanwhile
-	p.leave()
-	c.bulkheads[k.class].release(f)
-	c.pauses.note(k, f)
-	return ans, f
+	defer func() {
+		p.slot.Release(ctx) // only matters when the breaker refused meanwhile
+		p.leave()
+		c.bulkheads[k.class].release(f)
+		c.pauses.note(k, f)
+	}()
+	return br.execute(k, func() (*answer, *fault) { return c.exchange(ctx, k, p.slot) })
 }
 
 // place is what an attempt holds while it runs: its quota, and its place among
