@@ -132,6 +132,9 @@ func buildRange(s *scope, args []*expr) (*expr, error) {
 		}
 		return arrayOf(rt), func(a []any) any {
 			from, to, by := int64(0), bitsOf(a[0]), int64(1)
+			if len(a) == 1 && to < 0 {
+				return queryError("argument_out_of_bound", "A call to function range overflows, only support positive values when only end is provided")
+			}
 			if len(a) > 1 {
 				from, to = to, bitsOf(a[1])
 			}
@@ -226,12 +229,13 @@ func keysOf(l []any) map[string]struct{} {
 	return out
 }
 
-func unique(l []any) []any {
+// unique drops repeated elements, and NULLs unless asked to keep one.
+func unique(l []any, keepNull bool) []any {
 	seen := map[string]struct{}{}
 	out := []any{}
 	for _, v := range l {
 		k := rowKey([]any{v})
-		if _, dup := seen[k]; !dup && v != nil {
+		if _, dup := seen[k]; !dup && (v != nil || keepNull) {
 			seen[k] = struct{}{}
 			out = append(out, v)
 		}
@@ -241,7 +245,7 @@ func unique(l []any) []any {
 
 func addArraySets(t table) {
 	t.add("arrayDistinct", "a", func(c *callInfo) (*typ, impl, error) {
-		return arrayOf(c.t[0].elem()), func(a []any) any { return unique(list(a[0])) }, nil
+		return arrayOf(notNull(c.t[0].elem())), func(a []any) any { return unique(list(a[0]), false) }, nil
 	})
 	t.simple("arrayUniq", "a", mk(kUInt32), func(a []any) any { return uint64(len(keysOf(list(a[0])))) })
 	t.add("arrayReverse", "a", func(c *callInfo) (*typ, impl, error) {
@@ -282,15 +286,18 @@ func addArraySets(t table) {
 			return truth(false)
 		}, nil
 	})
-	t.add("arrayWithConstant", "i*", func(c *callInfo) (*typ, impl, error) {
-		return arrayOf(c.t[1]), func(a []any) any {
-			n := whole(a[0])
+	t["arrayWithConstant"] = func(_ *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("arrayWithConstant", "i*", args); err != nil {
+			return nil, err
+		}
+		return &expr{t: arrayOf(args[1].t), eval: func(f *frame) any {
+			n := whole(args[0].eval(f))
 			if n < 0 || n > maxRange {
-				return queryError("too_large_array_size", "Too large or negative array size: %d", n)
+				return f.fail(queryError("too_large_array_size", "Too large or negative array size: %d", n))
 			}
-			return slices.Repeat([]any{a[1]}, int(n))
-		}, nil
-	})
+			return slices.Repeat([]any{args[1].eval(f)}, int(n))
+		}}, nil
+	}
 	t.add("arrayIntersect", "aa+", func(c *callInfo) (*typ, impl, error) {
 		et := c.t[0].elem()
 		for _, at := range c.t[1:] {
@@ -299,7 +306,7 @@ func addArraySets(t table) {
 			}
 		}
 		return arrayOf(et), func(a []any) any {
-			out := unique(list(a[0]))
+			out := unique(list(a[0]), true)
 			for _, other := range a[1:] {
 				keys := keysOf(list(other))
 				out = slices.DeleteFunc(out, func(v any) bool { _, in := keys[rowKey([]any{v})]; return !in })

@@ -27,6 +27,9 @@ func addArrayEdits(t table) {
 			if err := checkArguments(name, "a*", args); err != nil {
 				return nil, err
 			}
+			if args[0].t.k == kNothing {
+				return args[0], nil
+			}
 			one, err := buildArray(s, args[1:])
 			if err != nil {
 				return nil, err

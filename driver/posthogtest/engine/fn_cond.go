@@ -68,8 +68,8 @@ func buildMultiIf(args []*expr) (*expr, error) {
 	var conds, values []*expr
 	for i, a := range args {
 		if i%2 == 0 && i < len(args)-1 {
-			if !a.t.isNumber() && a.t.k != kNothing {
-				return nil, queryError(codeIllegalType, "Illegal type %s of argument %d (condition) of function multiIf", a.t, i+1)
+			if !a.t.isCondition() {
+				return nil, queryError(codeIllegalType, "Illegal type %s of argument %d (condition) of function multiIf. Must be UInt8", a.t, i+1)
 			}
 			conds = append(conds, a)
 		} else {

@@ -43,22 +43,17 @@ func addConversions(t table) {
 		}
 		return float64(0)
 	})
-	t.add("toFloatOrDefault", "*?n", func(c *callInfo) (*typ, impl, error) {
-		from := c.t[0]
-		return mk(kFloat64), func(a []any) any {
-			v := toFloat(a[0], from.scale)
-			if s, ok := a[0].(string); ok {
-				v = castText(s, mk(kFloat64), time.UTC)
-			}
-			if v == nil && len(a) > 1 {
-				return float(a[1])
-			}
-			if v == nil {
-				return float64(0)
-			}
-			return v
-		}, nil
-	})
+	t["toFloatOrDefault"] = func(s *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("toFloatOrDefault", "*?n", args); err != nil {
+			return nil, err
+		}
+		v := accurate(args[0], mk(kFloat64), s.r.loc)
+		otherwise := constant(mk(kFloat64), float64(0))
+		if len(args) > 1 {
+			otherwise = toFloatExpr(args[1])
+		}
+		return buildCoalesce(s, []*expr{v, otherwise})
+	}
 	t["toTypeName"] = func(_ *scope, args []*expr) (*expr, error) {
 		if err := checkArguments("toTypeName", "*", args); err != nil {
 			return nil, err
@@ -66,9 +61,12 @@ func addConversions(t table) {
 		return constant(mk(kString), args[0].t.String()), nil
 	}
 	t["toTimeZone"] = buildToTimeZone
-	t.add("sortableSemVer", "s", func(*callInfo) (*typ, impl, error) {
-		return arrayOf(mk(kInt64)), func(a []any) any { return semVer(str(a[0])) }, nil
-	})
+	t["sortableSemVer"] = func(_ *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("sortableSemVer", "s", args); err != nil {
+			return nil, err
+		}
+		return &expr{t: arrayOf(mk(kInt64)), eval: func(f *frame) any { return semVer(str(args[0].eval(f))) }}, nil
+	}
 }
 
 // accurateCast converts exactly or gives NULL.
@@ -192,7 +190,7 @@ func buildToDate(s *scope, args []*expr) (*expr, error) {
 			case instant:
 				return dateOf(v.in(loc))
 			}
-			n := whole(a[0])
+			n := max(whole(a[0]), 0)
 			if n > 65535 { // seconds, not days
 				return dateOf(instant(n * microsPerSecond).in(loc))
 			}
@@ -261,9 +259,9 @@ func moment(v any, loc *time.Location) instant {
 	case date:
 		return instantOf(v.time(loc))
 	case float64:
-		return instant(v * microsPerSecond)
+		return instant(max(v, 0) * microsPerSecond)
 	}
-	return instant(whole(v) * microsPerSecond)
+	return instant(max(whole(v), 0) * microsPerSecond)
 }
 
 // seconds cuts a moment to whole seconds.
@@ -281,16 +279,13 @@ func buildToDateTime64(s *scope, args []*expr) (*expr, error) {
 	if scale < 0 || scale > 6 {
 		return nil, notSupported("DateTime64 with %d digits", scale)
 	}
-	tz := s.r.loc
-	if args[0].t.isDateTime() && args[0].t.tz != nil {
-		tz = args[0].t.tz
-	}
+	rt := dateTime64(int(scale), args[0].t.tz)
 	if len(args) == 3 {
-		if tz, err = c.timeZone(2); err != nil {
+		if rt.tz, err = c.timeZone(2); err != nil {
 			return nil, err
 		}
 	}
-	rt := dateTime64(int(scale), tz)
+	tz := zone(rt.tz, s.r.loc)
 	unit := instant(math.Pow10(6 - int(scale)))
 	e := args[0]
 	if e.t.k == kString {

@@ -129,7 +129,7 @@ func (s *scope) moved(base, by *expr, unit string, sign int64) (*expr, error) {
 		if !ok {
 			return nil, queryError("cannot_parse_datetime", "Cannot parse DateTime: value is %q", str(base.val))
 		}
-		base = constant(dateTime64(6, s.r.loc), at)
+		base = constant(dateTime64(3, nil), at-at%1000)
 	}
 	if !base.t.isDateOrTime() {
 		return nil, queryError(codeIllegalType, "Illegal type %s of the date in date arithmetic", base.t)

@@ -28,7 +28,11 @@ func (c *callInfo) zoneOf(i, tz int) (*time.Location, error) {
 
 func addDateParts(t table) {
 	part := func(name string, rt *typ, fn func(time.Time) int) {
-		t.add(name, "d?s", func(c *callInfo) (*typ, impl, error) {
+		sig := "d?s"
+		if name == "toHour" || name == "toMinute" || name == "toSecond" {
+			sig = "D?s"
+		}
+		t.add(name, sig, func(c *callInfo) (*typ, impl, error) {
 			loc, err := c.zoneOf(0, 1)
 			return rt, func(a []any) any { return uint64(fn(local(a[0], loc))) }, err //nolint:gosec // parts of dates are positive
 		})

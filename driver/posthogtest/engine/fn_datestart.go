@@ -11,7 +11,6 @@ func addDateFunctions(t table) {
 		return constant(dateTime64(6, s.r.loc), s.r.now), checkArguments("now", "?*+", args)
 	}
 	t["now"] = now
-	t["nowInBlock"] = now
 	t["today"] = func(s *scope, args []*expr) (*expr, error) {
 		return constant(mk(kDate), dateOf(s.r.now.in(s.r.loc))), checkArguments("today", "?*", args)
 	}
@@ -68,7 +67,7 @@ func addDateFunctions(t table) {
 	})
 	addUnitFunctions(t)
 	t.add("fromUnixTimestamp", "i", func(*callInfo) (*typ, impl, error) {
-		return dateTime(nil), func(a []any) any { return instant(whole(a[0]) * microsPerSecond) }, nil
+		return dateTime(nil), func(a []any) any { return instant(max(whole(a[0]), 0) * microsPerSecond) }, nil
 	})
 	t.add("fromUnixTimestamp64Milli", "i?s", func(c *callInfo) (*typ, impl, error) {
 		rt := dateTime64(3, nil)
@@ -104,6 +103,8 @@ func (c *callInfo) start(unit string, count int64, first time.Weekday, tz int) (
 			return nil, nil, c.illegal(0)
 		}
 		rt = dateTime64(c.t[0].scale, loc)
+	case unit == "day" && c.t[0].isDate():
+		rt = dateTime(nil)
 	case unit == "day":
 		rt = dateTime(loc)
 	case subDay(unit):

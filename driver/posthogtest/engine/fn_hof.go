@@ -45,9 +45,6 @@ func (s *scope) arrayCall(n *hogql.Call, name string, h arrayFunc) (*expr, error
 		return nil, err
 	}
 	for i, a := range arrays {
-		if a.t.k == kNothing {
-			return a, nil
-		}
 		if a.t.k != kArray {
 			return nil, queryError(codeIllegalType, "Argument %d of function %s must be array. Found %s instead.", i+1, name, a.t)
 		}
@@ -148,7 +145,7 @@ func (s *scope) lambda(name string, lam *hogql.Lambda, arrays []*expr) (slots []
 }
 
 func isCondition(t *typ) error {
-	if !t.isNumber() && t.k != kNothing {
+	if !t.isCondition() {
 		return queryError(codeIllegalType, "Unexpected type of lambda: expected UInt8, got %s", t)
 	}
 	return nil

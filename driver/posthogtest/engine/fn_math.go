@@ -39,14 +39,22 @@ func addMathFunctions(t table) {
 	} {
 		t.simple(name, "n", mk(kUInt8), func(a []any) any { return truth(fn(float(a[0]))) })
 	}
-	t.add("ifNotFinite", "nn", func(*callInfo) (*typ, impl, error) {
-		return mk(kFloat64), func(a []any) any {
-			if x := float(a[0]); !math.IsNaN(x) && !math.IsInf(x, 0) {
-				return x
+	t["ifNotFinite"] = func(_ *scope, args []*expr) (*expr, error) {
+		if err := checkArguments("ifNotFinite", "nn", args); err != nil {
+			return nil, err
+		}
+		rt, both, err := common("ifNotFinite", args)
+		if err != nil {
+			return nil, err
+		}
+		return &expr{t: rt, eval: func(f *frame) any {
+			v := both[0].eval(f)
+			if x, ok := v.(float64); v != nil && (!ok || !math.IsNaN(x) && !math.IsInf(x, 0)) {
+				return v
 			}
-			return float(a[1])
-		}, nil
-	})
+			return both[1].eval(f)
+		}}, nil
+	}
 	for name, fn := range map[string]func(x, y uint64) uint64{
 		"bitAnd": func(x, y uint64) uint64 { return x & y },
 		"bitOr":  func(x, y uint64) uint64 { return x | y },
@@ -60,7 +68,10 @@ func addMathFunctions(t table) {
 			return rt, func(a []any) any { return fn(uint64(whole(a[0])), uint64(whole(a[1]))) }, nil //nolint:gosec // bits
 		})
 	}
-	t.simple("bitCount", "i", mk(kUInt8), func(a []any) any { return uint64(bits.OnesCount64(uint64(whole(a[0])))) }) //nolint:gosec // bits
+	t.add("bitCount", "i", func(c *callInfo) (*typ, impl, error) {
+		mask := ^uint64(0) >> (64 - c.t[0].bits())
+		return mk(kUInt8), func(a []any) any { return uint64(bits.OnesCount64(uint64(bitsOf(a[0])) & mask)) }, nil //nolint:gosec // bits
+	})
 	t.simple("factorial", "i", mk(kUInt64), func(a []any) any {
 		n := whole(a[0])
 		if n > 20 {
@@ -171,13 +182,6 @@ func floatArithmetic(name string) (*typ, impl, error) {
 		"minus":    func(x, y float64) float64 { return x - y },
 		"multiply": func(x, y float64) float64 { return x * y },
 		"modulo":   math.Mod,
-		"positiveModulo": func(x, y float64) float64 {
-			m := math.Mod(x, y)
-			if m < 0 {
-				m += math.Abs(y)
-			}
-			return m
-		},
 	}
 	op := ops[name]
 	if op == nil {
@@ -269,6 +273,9 @@ func addRounding(t table) {
 			if c.t[0].k != kFloat64 {
 				if digits >= 0 {
 					return c.t[0], func(a []any) any { return a[0] }, nil
+				}
+				if -digits > 18 || c.t[0].bits() < 64 && int64(math.Pow10(int(-digits))) >= 1<<(c.t[0].bits()-1) {
+					return nil, nil, notSupported("%s of %s to a multiple of 10^%d", name, c.t[0], -digits)
 				}
 				return c.t[0], roundInteger(name, c.t[0], -digits), nil
 			}

@@ -324,7 +324,6 @@ func addReplace(t table) {
 		}
 		return v[:m[0]] + string(re.ExpandString(nil, goTemplate(str(a[2])), v, m)) + v[m[1]:]
 	})
-	t.simple("regexpQuoteMeta", "s", s, func(a []any) any { return regexp.QuoteMeta(str(a[0])) })
 	t.simple("translate", "sss", s, func(a []any) any {
 		from, to := []rune(str(a[1])), []rune(str(a[2]))
 		return strings.Map(func(r rune) rune {

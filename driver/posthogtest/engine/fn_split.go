@@ -24,13 +24,13 @@ func addSplits(t table) {
 		}
 		return splitText(str(a[1]), str(a[0]), a)
 	})
-	t.simple("splitByWhitespace", "s?i", ss, func(a []any) any { return boxed(strings.Fields(str(a[0]))) })
-	t.simple("splitByNonAlpha", "s?i", ss, func(a []any) any {
+	t.simple("splitByWhitespace", "s", ss, func(a []any) any { return boxed(strings.Fields(str(a[0]))) })
+	t.simple("splitByNonAlpha", "s", ss, func(a []any) any {
 		return boxed(strings.FieldsFunc(str(a[0]), func(r rune) bool {
 			return r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 		}))
 	})
-	t.simple("alphaTokens", "s?i", ss, func(a []any) any {
+	t.simple("alphaTokens", "s", ss, func(a []any) any {
 		return boxed(strings.FieldsFunc(str(a[0]), func(r rune) bool { return r >= utf8.RuneSelf || !unicode.IsLetter(r) }))
 	})
 	t.add("splitByRegexp", "ss", func(c *callInfo) (*typ, impl, error) {

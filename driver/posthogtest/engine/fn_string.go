@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -172,7 +173,7 @@ func emptiness(want bool) func(c *callInfo) (*typ, impl, error) {
 }
 
 func buildConcat(s *scope, args []*expr) (*expr, error) {
-	if len(args) > 0 && args[0].t.k == kArray {
+	if len(args) > 1 && !slices.ContainsFunc(args, func(a *expr) bool { return a.t.k != kArray }) {
 		return s.build("arrayConcat", args)
 	}
 	sub := table{}

@@ -82,7 +82,11 @@ func (t table) add(name, sig string, build func(c *callInfo) (*typ, impl, error)
 		if null {
 			rt = nullable(rt)
 		}
-		return &expr{t: rt, eval: strictCall(args, fn)}, nil
+		var absent any
+		if !rt.null { // a list cannot be NULL: it is empty instead
+			absent = zeroOf(rt)
+		}
+		return &expr{t: rt, eval: strictCall(args, fn, absent)}, nil
 	}
 }
 
@@ -91,13 +95,13 @@ func (t table) simple(name, sig string, rt *typ, fn impl) {
 	t.add(name, sig, func(*callInfo) (*typ, impl, error) { return rt, fn, nil })
 }
 
-func strictCall(args []*expr, fn impl) func(*frame) any {
+func strictCall(args []*expr, fn impl, absent any) func(*frame) any {
 	buf := make([]any, len(args))
 	return func(f *frame) any {
 		for i, a := range args {
 			v := a.eval(f)
 			if v == nil {
-				return nil
+				return absent
 			}
 			buf[i] = v
 		}

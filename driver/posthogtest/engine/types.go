@@ -88,6 +88,9 @@ func (t *typ) isUnsigned() bool { return t.k >= kUInt8 && t.k <= kUInt64 || t.k 
 func (t *typ) isSigned() bool   { return t.k >= kInt8 && t.k <= kInt64 }
 func (t *typ) isInt() bool      { return t.k >= kBool && t.k <= kInt64 }
 func (t *typ) isNumber() bool   { return t.k >= kBool && t.k <= kDecimal }
+
+// isCondition tells the types that if, multiIf and lambdas test.
+func (t *typ) isCondition() bool { return t.k == kBool || t.k == kUInt8 || t.k == kNothing }
 func (t *typ) isDateOrTime() bool {
 	return t.k == kDate || t.k == kDate32 || t.k == kDateTime || t.k == kDateTime64
 }
