@@ -9,7 +9,7 @@ func addArrayAggregates(t map[string]aggDef) {
 	t["groupArray"] = aggDef{1, 1, buildGroupArray}
 	t["groupUniqArray"] = aggDef{1, 1, buildGroupUniqArray}
 	t["topK"] = aggDef{1, 1, buildTopK}
-	t["retention"] = aggDef{1, 32, buildRetention}
+	t["retention"] = aggDef{2, 32, buildRetention}
 }
 
 type listState struct {
@@ -111,6 +111,11 @@ func (s *retentionState) result() any {
 }
 
 func buildRetention(c *aggCall) (*aggImpl, error) {
+	for _, t := range c.types {
+		if !t.isCondition() {
+			return nil, c.illegal()
+		}
+	}
 	n := len(c.types)
 	return &aggImpl{t: arrayOf(mk(kUInt8)), never: true, make: func() aggState { return &retentionState{met: make([]bool, n)} }}, c.numeric()
 }

@@ -21,7 +21,7 @@ func addBasicAggregates(t map[string]aggDef) {
 	}
 	t["argMin"] = aggDef{2, 2, argPick(func(c int) bool { return c < 0 })}
 	t["argMax"] = aggDef{2, 2, argPick(func(c int) bool { return c > 0 })}
-	for _, n := range []string{"uniq", "uniqExact", "uniqHLL12"} {
+	for _, n := range []string{"uniq", "uniqExact"} {
 		t[n] = aggDef{1, 9, buildUniq}
 	}
 	for name, op := range map[string]func(a, b uint64) uint64{

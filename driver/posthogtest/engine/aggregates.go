@@ -151,6 +151,9 @@ func (s *scope) newAggregate(name aggName, params, args []hogql.Expr, filter hog
 		}
 	}
 	def := aggregateTable()[name.base]
+	if name.base == "count" && !a.distinct {
+		def.max = 1 // only count(DISTINCT a, b) takes several
+	}
 	if len(list) < def.min || len(list) > def.max {
 		return nil, queryError(codeArgumentCount, "Incorrect number of arguments for aggregate function %s: %d", name.full, len(list))
 	}
@@ -193,7 +196,7 @@ func (a *aggregate) finish(name aggName, def aggDef, call *aggCall, anyNull bool
 	a.guard, a.zero = impl.hasEmpty, impl.empty
 	canNull := a.t.k != kArray && a.t.k != kTuple
 	switch {
-	case name.orNull && canNull, anyNull && !impl.never && canNull && !name.orDefault:
+	case name.orNull && canNull, anyNull && !impl.never && canNull:
 		a.t, a.guard, a.zero = nullable(a.t), true, nil
 	case name.orDefault:
 		a.guard, a.zero = true, zeroOf(a.t)

@@ -82,11 +82,13 @@ func (t table) add(name, sig string, build func(c *callInfo) (*typ, impl, error)
 		if null {
 			rt = nullable(rt)
 		}
-		var absent any
-		if !rt.null { // a list cannot be NULL: it is empty instead
-			absent = zeroOf(rt)
+		var fill []any
+		if null && !rt.null { // a list cannot be NULL: NULL arguments count as default values
+			for _, at := range c.t {
+				fill = append(fill, zeroOf(at))
+			}
 		}
-		return &expr{t: rt, eval: strictCall(args, fn, absent)}, nil
+		return &expr{t: rt, eval: strictCall(args, fn, fill)}, nil
 	}
 }
 
@@ -95,13 +97,16 @@ func (t table) simple(name, sig string, rt *typ, fn impl) {
 	t.add(name, sig, func(*callInfo) (*typ, impl, error) { return rt, fn, nil })
 }
 
-func strictCall(args []*expr, fn impl, absent any) func(*frame) any {
+func strictCall(args []*expr, fn impl, fill []any) func(*frame) any {
 	buf := make([]any, len(args))
 	return func(f *frame) any {
 		for i, a := range args {
 			v := a.eval(f)
 			if v == nil {
-				return absent
+				if fill == nil {
+					return nil
+				}
+				v = fill[i]
 			}
 			buf[i] = v
 		}
