@@ -1,7 +1,7 @@
-GO ?= go
-BIN ?= dist/posthog-mcp
-LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO = go
+BIN = dist/posthog-mcp
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,7 @@ race: ## all tests under the race detector
 	$(GO) test -race ./...
 
 lint: ## gofmt, go vet, golangci-lint
-	test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) run $(LINT) run
+	test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) run $(GOLANGCI) run
 
 golden: ## rewrite golden files: schemas, texts, docs
 	UPDATE_GOLDEN=1 $(GO) test ./...
