@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,10 +71,7 @@ func (m *memory) take(now time.Duration, windows []Window, lapse time.Duration) 
 
 // Stamp turns a reserved slot into a counted request.
 func (m *memory) Stamp(_ context.Context, t Ticket, age time.Duration) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	m.ledger.stamp(now, t, now-age, true)
+	m.stampAt(t, age)
 	return nil
 }
 
@@ -131,8 +129,8 @@ func (m *memory) taken(windows []Window) []int {
 	return out
 }
 
-// past lists the requests that are no older than age.
-func (m *memory) past(age time.Duration) (out []past) {
+// past lists all requests that still count.
+func (m *memory) past() (out []past) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -140,15 +138,43 @@ func (m *memory) past(age time.Duration) (out []past) {
 		l.expire(now)
 		p := past{window: Window{Name: name, Per: l.per}}
 		for i := range l.stamps.len() {
-			if a := now - l.stamps.at(i); a <= age {
-				p.ages = append(p.ages, a)
-			}
+			p.times = append(p.times, l.stamps.at(i))
+			p.ages = append(p.ages, now-l.stamps.at(i))
 		}
 		if len(p.ages) > 0 {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// pasts lists some requests, as far as they still count.
+func (m *memory) pasts(all []unsent) (out []past) {
+	now := m.now()
+	for _, u := range all {
+		for _, w := range u.windows {
+			if now-u.at > w.Per+boundary {
+				continue
+			}
+			i := slices.IndexFunc(out, func(p past) bool { return p.window.Name == w.Name })
+			if i < 0 {
+				i = len(out)
+				out = append(out, past{window: w})
+			}
+			out[i].times = append(out[i].times, u.at)
+			out[i].ages = append(out[i].ages, now-u.at)
+		}
+	}
+	return out
+}
+
+// stampAt is Stamp, and says when the request counts on the log's clock.
+func (m *memory) stampAt(t Ticket, age time.Duration) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.ledger.stamp(now, t, now-age, true)
+	return now - age
 }
 
 // trust ends the caution of a log that knows the shared one now.

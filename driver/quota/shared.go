@@ -35,10 +35,19 @@ type backend interface {
 	live() int
 }
 
-// past is some requests of one window, by how long ago they were counted.
+// past is some requests of one window, by how long ago they were counted, and
+// by their times on this process's clock: a second push of one is no second
+// request.
 type past struct {
 	window Window
 	ages   []time.Duration
+	times  []time.Duration
+}
+
+// unsent is a request that the store has not heard of.
+type unsent struct {
+	windows []Window
+	at      time.Duration // on the local log's clock
 }
 
 // errReset says that the shared log was lost or is brand new; what this
@@ -56,6 +65,7 @@ type shared struct {
 
 	mu      sync.Mutex
 	remote  map[int64]int64 // ticket of the store, by that of the local log
+	unsent  []unsent        // made while the store was away
 	seen    map[string]seen // what was taken at the latest contact, by window
 	alive   int             // processes then
 	reached bool            // the store was there at least once
@@ -105,18 +115,17 @@ func (s *shared) usable(ctx context.Context) bool {
 		return false
 	}
 	s.trying = true
-	lost := s.lost
-	reached := s.reached
+	news := s.unsent
 	s.mu.Unlock()
-	if !reached {
-		lost = time.Time{}
-	}
-	err := s.pushSince(ctx, lost)
+	err := s.pushAll(ctx, s.local.pasts(news))
 	if errors.Is(err, errReset) {
-		err = s.pushSince(ctx, time.Time{})
+		err = s.pushAll(ctx, s.local.past())
 	}
 	s.mu.Lock()
 	s.trying = false
+	if err == nil {
+		s.unsent = s.unsent[len(news):]
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.failed(ctx, err)
@@ -126,20 +135,15 @@ func (s *shared) usable(ctx context.Context) bool {
 	return true
 }
 
-// pushSince brings this process's requests since a time to the store.
-func (s *shared) pushSince(ctx context.Context, since time.Time) error {
-	age := forever
-	if !since.IsZero() {
-		age = time.Since(since) + maxGrace
-	}
-	all := s.local.past(age)
+// pushAll brings requests of this process to the store.
+func (s *shared) pushAll(ctx context.Context, all []past) error {
 	if len(all) == 0 {
 		return s.back.push(ctx, nil) // to see whether it is there
 	}
 	for _, p := range all {
 		for i := 0; i < len(p.ages); i += pushChunk {
-			chunk := past{p.window, p.ages[i:min(len(p.ages), i+pushChunk)]}
-			if err := s.back.push(ctx, []past{chunk}); err != nil {
+			end := min(len(p.ages), i+pushChunk)
+			if err := s.back.push(ctx, []past{{p.window, p.ages[i:end], p.times[i:end]}}); err != nil {
 				return err
 			}
 		}
@@ -208,7 +212,7 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 		s.mu.Lock()
 		s.young = time.Now().Add(settleFor)
 		s.mu.Unlock()
-		if err = s.pushSince(ctx, time.Time{}); err == nil {
+		if err = s.pushAll(ctx, s.local.past()); err == nil {
 			g, err = s.back.Reserve(ctx, a)
 		}
 	}
@@ -296,46 +300,59 @@ func (s *shared) Withdraw(ctx context.Context, waiter int64) error {
 	return s.back.Withdraw(ctx, waiter)
 }
 
-// settle ends a slot here and there. Whatever the store does not hear of now
-// it learns when it is back, or its lease ends there.
-func (s *shared) settle(ctx context.Context, t Ticket, there func(Ticket) error, unknown func() error) {
+// settle ends a slot in the store. What it does not hear of now, it learns
+// when it is back, or the lease ends there.
+func (s *shared) settle(ctx context.Context, t Ticket, there func(Ticket) error) {
 	s.mu.Lock()
 	id, ok := s.remote[t.ID]
 	delete(s.remote, t.ID)
-	away := s.away
+	ok = ok && !s.away
 	s.mu.Unlock()
-	if away {
+	if !ok {
 		return
 	}
-	var err error
-	switch {
-	case ok:
-		err = there(Ticket{Windows: t.Windows, ID: id})
-	case unknown != nil:
-		err = unknown()
-	}
-	if err != nil && !errors.Is(err, errReset) {
+	if err := there(Ticket{Windows: t.Windows, ID: id}); err != nil {
 		s.failed(ctx, err)
 	}
 }
 
 // Stamp turns a reserved slot into a counted request.
 func (s *shared) Stamp(ctx context.Context, t Ticket, age time.Duration) error {
-	err := s.local.Stamp(ctx, t, age)
-	s.settle(ctx, t, func(t Ticket) error { return s.back.Stamp(ctx, t, age) }, func() error {
-		all := make([]past, len(t.Windows))
-		for i, w := range t.Windows {
-			all[i] = past{w, []time.Duration{age}}
-		}
-		return s.back.push(ctx, all)
-	})
-	return err
+	at := s.local.stampAt(t, age)
+	s.mu.Lock()
+	_, known := s.remote[t.ID]
+	if !known {
+		s.unsent = append(s.unsent, unsent{t.Windows, at})
+	}
+	away := s.away
+	s.mu.Unlock()
+	switch {
+	case known:
+		s.settle(ctx, t, func(t Ticket) error { return s.back.Stamp(ctx, t, age) })
+	case !away: // it came back while the request was under way
+		s.sendNews(ctx)
+	}
+	return nil
+}
+
+// sendNews brings the requests that the store has not heard of.
+func (s *shared) sendNews(ctx context.Context) {
+	s.mu.Lock()
+	news := s.unsent
+	s.unsent = nil
+	s.mu.Unlock()
+	if err := s.pushAll(ctx, s.local.pasts(news)); err != nil && !errors.Is(err, errReset) {
+		s.mu.Lock()
+		s.unsent = append(news, s.unsent...)
+		s.mu.Unlock()
+		s.failed(ctx, err)
+	}
 }
 
 // Release gives a reserved slot back.
 func (s *shared) Release(ctx context.Context, t Ticket) error {
 	err := s.local.Release(ctx, t)
-	s.settle(ctx, t, func(t Ticket) error { return s.back.Release(ctx, t) }, nil)
+	s.settle(ctx, t, func(t Ticket) error { return s.back.Release(ctx, t) })
 	return err
 }
 
@@ -350,7 +367,7 @@ func (s *shared) Refuse(ctx context.Context, r Refusal) error {
 	s.settle(ctx, r.Ticket, func(t Ticket) error {
 		r.Ticket = t
 		return s.back.Refuse(ctx, r)
-	}, nil)
+	})
 	return err
 }
 
@@ -402,4 +419,15 @@ func (s *shared) FreeSlot(ctx context.Context, name string, id int64) error {
 		return errStoreAway
 	}
 	return s.back.FreeSlot(ctx, name, id)
+}
+
+// reset brings everything that this process knows to a shared log that began
+// anew.
+func (s *shared) reset() {
+	s.mu.Lock()
+	s.young = time.Now().Add(settleFor)
+	s.mu.Unlock()
+	if err := s.pushAll(context.Background(), s.local.past()); err != nil && !errors.Is(err, errReset) {
+		s.failed(context.Background(), err)
+	}
 }

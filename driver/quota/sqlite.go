@@ -36,11 +36,11 @@ const (
 // The file has wall-clock times, since it outlives processes. Within a process
 // time only runs on; rows whose time cannot be true are taken for written now.
 type sqliteStore struct {
-	path   string
-	scope  Scope
-	owner  int64
-	log    *slog.Logger
-	clock  func() time.Duration // since 1970, never back
+	path  string
+	scope Scope
+	owner int64
+	log   *slog.Logger
+	clock func() time.Duration // since 1970, never back
 
 	mu      sync.Mutex
 	file    *sqliteFile // nil: not open yet
