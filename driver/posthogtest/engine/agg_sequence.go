@@ -238,7 +238,7 @@ func (s *sequenceState) add(a []any) {
 
 func (s *sequenceState) result() any {
 	events := slices.Clone(s.events)
-	slices.SortStableFunc(events, func(a, b sequenceEvent) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.met, b.met)) })
+	slices.SortStableFunc(events, func(a, b sequenceEvent) int { return cmp.Compare(a.at, b.at) })
 	s.steps = 0
 	n := uint64(0)
 	for from := 0; from < len(events); {

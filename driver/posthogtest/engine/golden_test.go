@@ -116,7 +116,7 @@ func compareAnswer(t *testing.T, eng *Engine, st statement, want answer) {
 	}
 	require.Len(t, got, len(expect), "number of rows of %s", st.HogQL)
 	for i := range expect {
-		require.True(t, sameCell(expect[i], got[i]), "row %d of %s\nwant %#v\ngot  %#v", i, st.HogQL, expect[i], got[i])
+		require.True(t, sameCell(expect[i], got[i]), "row %d of %s\nwant %v\ngot  %v", i, st.HogQL, expect[i], got[i])
 	}
 }
 
