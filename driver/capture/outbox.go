@@ -31,7 +31,7 @@ type Outbox struct {
 	shut    bool   // the file is not opened any more
 	moved   string // where a damaged file was moved to
 
-	storeMu sync.Mutex // serializes opening
+	opening chan struct{} // held by whoever opens or closes the file
 }
 
 // lane is a destination as this process serves it.
@@ -55,7 +55,7 @@ func Open(_ context.Context, cfg Config) (*Outbox, error) {
 	}
 	o := &Outbox{
 		cfg: cfg, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
+		quit: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}), opening: make(chan struct{}, 1),
 		lanes: make(map[string]*lane),
 	}
 	o.life, o.end = context.WithCancel(context.Background())
@@ -75,8 +75,12 @@ func (o *Outbox) exists() bool {
 // use gives the open store, opening it at the first call and again after the
 // file was replaced under us.
 func (o *Outbox) use(ctx context.Context) (*store, error) {
-	o.storeMu.Lock()
-	defer o.storeMu.Unlock()
+	select {
+	case o.opening <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-o.opening }()
 	o.mu.Lock()
 	s, shut := o.store, o.shut
 	o.mu.Unlock()
@@ -235,8 +239,8 @@ func (o *Outbox) Close(ctx context.Context) error {
 	}
 	o.end() // a request still running gives up; its events stay
 	<-o.done
-	o.storeMu.Lock()
-	defer o.storeMu.Unlock()
+	o.opening <- struct{}{}
+	defer func() { <-o.opening }()
 	o.mu.Lock()
 	s := o.store
 	o.store, o.shut = nil, true

@@ -81,6 +81,9 @@ func (o *Outbox) waitOf(l *lane) time.Duration {
 
 // idle is asked when nothing could be claimed: the time until something can.
 func (o *Outbox) idle(l *lane) (time.Duration, bool) {
+	if !o.exists() {
+		return 0, false
+	}
 	s, err := o.use(o.life)
 	if err != nil {
 		return 0, false
@@ -104,6 +107,9 @@ func (o *Outbox) sendOne(ctx context.Context, l *lane, ignorePauses bool) (bool,
 	o.mu.Lock()
 	l.ready, l.added, l.bytes = time.Time{}, 0, 0
 	o.mu.Unlock()
+	if !o.exists() {
+		return false, nil // nothing waits, and looking should make no file
+	}
 	s, err := o.use(ctx)
 	if err != nil {
 		return false, o.holdFor(ctx, nil, l, err)
