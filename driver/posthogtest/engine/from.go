@@ -211,6 +211,9 @@ func (s *scope) scan(t *tableRef) source {
 					return err
 				}
 				f.slots[n].ev = e
+				if t.filter != nil && !truthy(t.filter.eval(f)) {
+					continue
+				}
 				if !emit() {
 					return f.err
 				}
@@ -225,6 +228,9 @@ func (s *scope) scan(t *tableRef) source {
 				return err
 			}
 			f.slots[n].rel = row
+			if t.filter != nil && !truthy(t.filter.eval(f)) {
+				continue
+			}
 			if !emit() {
 				return f.err
 			}

@@ -65,6 +65,7 @@ func (s *scope) join(left source, j *hogql.JoinExpr) (source, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.joins = append(s.joins, kind)
 	jn := &joiner{s: s, kind: kind, ref: t, right: s.scan(t)}
 	switch {
 	case j.Constraint == nil:

@@ -74,6 +74,7 @@ type tableRef struct {
 	events bool
 	rel    *relation
 	using  map[string]bool // columns merged by USING: hidden in *
+	filter *expr           // conditions tested while the table is read; may be nil
 }
 
 func (t *tableRef) has(col string) bool {
@@ -112,6 +113,7 @@ type scope struct {
 	env     *environment
 	q       *hogql.SelectQuery
 	tables  []*tableRef
+	joins   []joinKind // of tables[1:]
 	aliases []aliasDef
 	limit   int // aliases visible now
 	lambdas []lambdaVar

@@ -142,6 +142,9 @@ func (s *scope) plan() (*selectPlan, error) {
 		return nil, err
 	}
 	s.collectAliases()
+	if err := s.pushDown(q.Prewhere, q.Where); err != nil {
+		return nil, err
+	}
 	used := s.expUsed
 	if p.where, err = s.condition(q.Prewhere, q.Where); err != nil {
 		return nil, err
