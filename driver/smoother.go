@@ -10,7 +10,7 @@ import (
 // on PostHog's load balancer. It is no quota: the windows are.
 type Smoothing struct {
 	PerSecond float64 // requests to one host; 0: 20, negative: no smoothing
-	Burst     int     // requests that may go at once [20]
+	Burst     int     // requests that may go at once [14]
 }
 
 func (s Smoothing) limiter() *rate.Limiter {
@@ -21,7 +21,9 @@ func (s Smoothing) limiter() *rate.Limiter {
 		s.PerSecond = 20
 	}
 	if s.Burst <= 0 {
-		s.Burst = 20
+		// With the 2 that 100 ms add, no more than the bulkhead's 16 meet a
+		// PostHog that has just come back.
+		s.Burst = 14
 	}
 	return rate.NewLimiter(rate.Limit(s.PerSecond), s.Burst)
 }
