@@ -21,7 +21,7 @@ const (
 // is not safe for concurrent use.
 type ledger struct {
 	logs     map[string]*windowLog
-	waiters  []waiting // by priority, then by id
+	waiters  []waiting // in no order
 	cautious bool      // new long windows count as half used
 }
 
@@ -30,6 +30,7 @@ type waiting struct {
 	id       int64
 	windows  []Window
 	priority Priority
+	used     int           // slots that its process has in the longest of the windows
 	until    time.Duration // its place is lost then, unless renewed
 }
 
@@ -54,10 +55,14 @@ func (g *ledger) log(now time.Duration, w Window) *windowLog {
 func (g *ledger) check(now time.Duration, a Ask) Grant {
 	g.dropWaiters(now)
 	out := Grant{OK: a.Ahead == 0, Taken: make([]int, 0, len(a.Windows))}
+	used := 0
+	if len(g.waiters) > 0 {
+		used = g.mine(now, a.Windows)
+	}
 	for _, w := range a.Windows {
 		l := g.log(now, w)
 		limit := a.Priority.Share(w.Limit)
-		d, ok := l.wait(now, w.Limit, limit, a.Ahead+g.ahead(w.Name, a))
+		d, ok := l.wait(now, w.Limit, limit, a.Ahead+g.ahead(w.Name, a, used))
 		out.Taken = append(out.Taken, l.taken(w.Limit))
 		if a.Priority != Interactive && w.Per >= longWindow {
 			left := w.Limit - l.taken(w.Limit)
@@ -124,11 +129,42 @@ func (g *ledger) usage(now time.Duration, windows []Window) []Usage {
 	return out
 }
 
-// ahead counts the processes that wait for the window before the asker.
-func (g *ledger) ahead(window string, a Ask) (n int) {
+// ahead counts the processes that wait for the window before the asker: of
+// equal priority those that have used less of it, then those that came first.
+func (g *ledger) ahead(window string, a Ask, used int) (n int) {
 	for _, w := range g.waiters {
-		before := w.priority < a.Priority || w.priority == a.Priority && (a.Waiter == 0 || w.id < a.Waiter)
-		if w.id != a.Waiter && before && slices.ContainsFunc(w.windows, func(w Window) bool { return w.Name == window }) {
+		if w.id == a.Waiter || !slices.ContainsFunc(w.windows, func(w Window) bool { return w.Name == window }) {
+			continue
+		}
+		switch {
+		case w.priority != a.Priority:
+			if w.priority < a.Priority {
+				n++
+			}
+		case w.used != used:
+			if w.used < used {
+				n++
+			}
+		case a.Waiter == 0 || w.id < a.Waiter:
+			n++
+		}
+	}
+	return n
+}
+
+// mine counts this process's slots in the longest of the windows.
+func (g *ledger) mine(now time.Duration, windows []Window) (n int) {
+	longest := windows[0]
+	for _, w := range windows[1:] {
+		if w.Per > longest.Per {
+			longest = w
+		}
+	}
+	l := g.log(now, longest)
+	l.expire(now)
+	n = l.stamps.len() - l.others.len()
+	for _, h := range l.reserved {
+		if h.mine {
 			n++
 		}
 	}
@@ -138,13 +174,7 @@ func (g *ledger) ahead(window string, a Ask) (n int) {
 // await enters a waiter or renews its place.
 func (g *ledger) await(w waiting) {
 	g.leave(w.id)
-	i, _ := slices.BinarySearchFunc(g.waiters, w, func(a, b waiting) int {
-		if a.priority != b.priority {
-			return int(a.priority - b.priority)
-		}
-		return int(a.id - b.id)
-	})
-	g.waiters = slices.Insert(g.waiters, i, w)
+	g.waiters = append(g.waiters, w)
 }
 
 // leave drops a waiter, if it is there.

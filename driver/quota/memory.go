@@ -129,6 +129,13 @@ func (m *memory) taken(windows []Window) []int {
 	return out
 }
 
+// mine counts this process's slots of the longest window.
+func (m *memory) mine(windows []Window) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ledger.mine(m.now(), windows)
+}
+
 // past lists all requests that still count.
 func (m *memory) past() (out []past) {
 	m.mu.Lock()

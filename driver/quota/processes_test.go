@@ -30,7 +30,7 @@ const workerEnv = "QUOTA_TEST_WORKER"
 type workerSpec struct {
 	SQLite, Redis string
 	Server        string
-	Until         time.Time
+	From, Until   time.Time
 	Lanes         int
 }
 
@@ -68,6 +68,7 @@ func runWorker(text string) int {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), spec.Until)
 	defer cancel()
+	time.Sleep(time.Until(spec.From))
 	var report workerReport
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -147,6 +148,8 @@ func fleet(t *testing.T, n int, spec workerSpec, meanwhile func()) (reports []wo
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
+	spec.From = time.Now().Add(time.Second) // ten processes on two cores take their time to start
+	spec.Until = spec.From.Add(fleetTime)
 	text, err := json.Marshal(spec)
 	require.NoError(t, err)
 	reports = make([]workerReport, n)
@@ -208,7 +211,7 @@ const fleetTime = 18 * time.Second
 func TestTenProcessesOneFile(t *testing.T) {
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
-		SQLite: filepath.Join(t.TempDir(), "quota.db"), Server: throttled(t, d), Until: time.Now().Add(fleetTime), Lanes: 4,
+		SQLite: filepath.Join(t.TempDir(), "quota.db"), Server: throttled(t, d), Lanes: 4,
 	}, nil)
 	t.Logf("accepted %d of %d, refused %d: %+v", d.accepted, ideal(scaled(), fleetTime), d.refused, reports)
 	require.Zero(t, d.refused)
@@ -221,7 +224,7 @@ func TestTenProcessesOneRedis(t *testing.T) {
 	server := realRedis(t)
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
-		Redis: server.url(), Server: throttled(t, d), Until: time.Now().Add(fleetTime), Lanes: 4,
+		Redis: server.url(), Server: throttled(t, d), Lanes: 4,
 	}, nil)
 	t.Logf("accepted %d of %d, refused %d: %+v", d.accepted, ideal(scaled(), fleetTime), d.refused, reports)
 	require.Zero(t, d.refused)
@@ -235,7 +238,7 @@ func TestRedisKilledMidRun(t *testing.T) {
 	server := realRedis(t)
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
-		Redis: server.url(), Server: throttled(t, d), Until: time.Now().Add(fleetTime), Lanes: 4,
+		Redis: server.url(), Server: throttled(t, d), Lanes: 4,
 	}, func() {
 		time.Sleep(fleetTime / 3)
 		server.kill()

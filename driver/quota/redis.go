@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 const (
@@ -99,8 +101,10 @@ func newRedis(cfg RedisConfig) (*redisStore, error) {
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout, opts.PoolTimeout = redisDial, cfg.Timeout, cfg.Timeout, cfg.Timeout
 	opts.ContextTimeoutEnabled = true
 	opts.MaxRetries = -1 // a second try is the fallback's
-	opts.PoolSize, opts.MaxIdleConns = 8, 2
+	opts.PoolSize, opts.MaxIdleConns, opts.DialerRetries = 8, 2, 1
+	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	opts.DisableIdentity = true
+	logging.Disable() // the library's own lines on stderr; this store tells of every loss itself
 	s := &redisStore{
 		client: redis.NewClient(opts), timeout: cfg.Timeout, prefix: "posthog-mcp:{" + string(cfg.Scope) + "}:",
 		owner: strconv.FormatInt(rand.Int64(), 36), onReset: func() {}, alive: 1, queue: make(map[int64]string),
@@ -187,8 +191,8 @@ func (s *redisStore) Reserve(ctx context.Context, a Ask) (Grant, error) {
 	epoch, place := s.epoch, s.queue[a.Waiter]
 	s.mu.Unlock()
 	keys := s.windowKeys([]string{s.key("clock"), s.key("alive"), s.key("queue"), s.key("notes")}, a.Windows)
-	args := make([]any, 0, 8+4*len(a.Windows))
-	args = append(args, s.owner, epoch, int(a.Priority), micros(lease(a)), micros(a.Patience), place, a.Ahead, "|"+strings.ReplaceAll(specOf(a.Windows), ",", "|"))
+	args := make([]any, 0, 9+4*len(a.Windows))
+	args = append(args, s.owner, epoch, int(a.Priority), micros(lease(a)), micros(a.Patience), place, a.Ahead, "|"+strings.ReplaceAll(specOf(a.Windows), ",", "|"), a.Used)
 	for _, w := range a.Windows {
 		args = append(args, w.Name, w.Limit, a.Priority.Share(w.Limit), micros(w.Per))
 	}

@@ -92,7 +92,9 @@ func (s *redisStore) push(ctx context.Context, all []past) error {
 	err := s.endAll(ctx, epoch, ends)
 	if errors.Is(err, errReset) {
 		s.mu.Lock()
-		s.epoch = "" // the next Reserve learns it
+		if s.epoch == epoch {
+			s.epoch = "" // the next Reserve learns it
+		}
 		s.mu.Unlock()
 	}
 	return err
@@ -107,7 +109,10 @@ func (s *redisStore) live() int {
 
 // tell says that this process lives, and looks whether the log is still there.
 func (s *redisStore) tell(ctx context.Context) error {
-	out, err := s.run(ctx, s.beat, []string{s.key("clock"), s.key("alive")}, []any{s.owner})
+	s.mu.Lock()
+	epoch := s.epoch
+	s.mu.Unlock()
+	out, err := s.run(ctx, s.beat, []string{s.key("clock"), s.key("alive")}, []any{s.owner, epoch})
 	if err != nil {
 		return err
 	}
@@ -117,7 +122,10 @@ func (s *redisStore) tell(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.alive = number(out[1])
-	if s.epoch != "" && out[0] != s.epoch {
+	if epoch != "" && out[0] != epoch {
+		if s.epoch == epoch {
+			s.epoch = "" // the next Reserve learns it
+		}
 		return errReset
 	}
 	return nil

@@ -119,6 +119,7 @@ func (s *shared) usable(ctx context.Context) bool {
 	s.mu.Unlock()
 	err := s.pushAll(ctx, s.local.pasts(news))
 	if errors.Is(err, errReset) {
+		s.unsettle()
 		err = s.pushAll(ctx, s.local.past())
 	}
 	s.mu.Lock()
@@ -199,21 +200,12 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 		g.Waiter, g.Poll = a.Waiter, awayPoll
 		return g, nil
 	}
-	if s.unsettled() {
-		own := a
-		own.Windows = s.share(a.Windows)
-		if g := s.local.check(own); !g.OK {
-			g.Waiter, g.Poll = a.Waiter, awayPoll
-			return g, nil
-		}
-	}
-	g, err := s.back.Reserve(ctx, a)
+	a.Used = s.local.mine(a.Windows)
+	g, err := s.reserveThere(ctx, a)
 	if errors.Is(err, errReset) {
-		s.mu.Lock()
-		s.young = time.Now().Add(settleFor)
-		s.mu.Unlock()
-		if err = s.pushAll(ctx, s.local.past()); err == nil {
-			g, err = s.back.Reserve(ctx, a)
+		if err = s.pushAll(ctx, s.local.past()); err == nil || errors.Is(err, errReset) {
+			s.unsettle()
+			g, err = s.reserveThere(ctx, a)
 		}
 	}
 	if err != nil {
@@ -236,6 +228,27 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 	return g, nil
 }
 
+// reserveThere asks the store. While others may still have to bring what they
+// know, no more than this process's share is asked for.
+func (s *shared) reserveThere(ctx context.Context, a Ask) (Grant, error) {
+	if s.unsettled() {
+		own := a
+		own.Windows = s.share(a.Windows)
+		if g := s.local.check(own); !g.OK {
+			g.Waiter, g.Poll, g.Taken = a.Waiter, awayPoll, nil
+			return g, nil
+		}
+	}
+	return s.back.Reserve(ctx, a)
+}
+
+// unsettle begins the time in which others bring what they know.
+func (s *shared) unsettle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.young = time.Now().Add(settleFor)
+}
+
 // unsettled reports that others may still have to bring their requests.
 func (s *shared) unsettled() bool {
 	s.mu.Lock()
@@ -245,9 +258,12 @@ func (s *shared) unsettled() bool {
 
 // note remembers what others have taken.
 func (s *shared) note(windows []Window, taken []int) {
-	own := s.local.taken(windows)
+	own, live := s.local.taken(windows), s.back.live()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !time.Now().Before(s.young) {
+		s.alive = live
+	}
 	for i, n := range taken {
 		s.seen[windows[i].Name] = seen{own[i], max(0, n-own[i])}
 	}
@@ -274,7 +290,7 @@ func (s *shared) share(windows []Window) []Window {
 	out := make([]Window, len(windows))
 	live := max(1, s.alive)
 	if !s.away {
-		live = max(1, s.back.live())
+		live = max(live, s.back.live()) // not all may be back yet
 	}
 	for i, w := range windows {
 		most := w.Limit / live * shareOf / 100
@@ -424,9 +440,7 @@ func (s *shared) FreeSlot(ctx context.Context, name string, id int64) error {
 // reset brings everything that this process knows to a shared log that began
 // anew.
 func (s *shared) reset() {
-	s.mu.Lock()
-	s.young = time.Now().Add(settleFor)
-	s.mu.Unlock()
+	s.unsettle()
 	if err := s.pushAll(context.Background(), s.local.past()); err != nil && !errors.Is(err, errReset) {
 		s.failed(context.Background(), err)
 	}

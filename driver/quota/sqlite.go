@@ -137,6 +137,7 @@ func (s *sqliteStore) Reserve(ctx context.Context, a Ask) (Grant, error) {
 		case g.Refuse || a.Patience <= g.Wait:
 			return nil
 		default:
+			r.limit = s.ledger.mine(now, a.Windows)
 			r.kind, r.until = rowWait, now+min(max(g.Wait, repoll), sqlitePoll)+waiterGrace
 			if waited && old.until >= r.until-sqlitePoll/2 && old.until > now+waiterGrace+repoll {
 				g.Waiter = a.Waiter // its place holds long enough

@@ -72,7 +72,7 @@ func openSQLite(ctx context.Context, path string) (f *sqliteFile, err error) {
 			FROM entry WHERE seq > ? AND scope = ? ORDER BY seq`},
 		{&f.insertStmt, `INSERT INTO entry (seq, id, scope, kind, owner, priority, made, at, until, phantoms, low, learned, spec, keep)
 			VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&f.updateStmt, `UPDATE entry SET seq = (SELECT max(seq) + 1 FROM entry), id = ?, kind = ?, made = ?, at = ?, until = ?, spec = ?, keep = ?
+		{&f.updateStmt, `UPDATE entry SET seq = (SELECT max(seq) + 1 FROM entry), id = ?, kind = ?, made = ?, at = ?, until = ?, low = ?, spec = ?, keep = ?
 			WHERE seq = ? RETURNING seq`},
 	} {
 		if *s.to, err = f.conn.PrepareContext(ctx, s.text); err != nil {
@@ -208,7 +208,7 @@ func (f *sqliteFile) insert(scope Scope, r row) (seq int64, err error) {
 }
 
 func (f *sqliteFile) update(from int64, r row) (seq int64, err error) {
-	err = f.updateStmt.QueryRowContext(context.Background(), r.id, int(r.kind), int64(r.made), int64(r.at), int64(r.until), r.spec, int64(r.keep()), from).Scan(&seq)
+	err = f.updateStmt.QueryRowContext(context.Background(), r.id, int(r.kind), int64(r.made), int64(r.at), int64(r.until), r.limit, r.spec, int64(r.keep()), from).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, errRowGone
 	}

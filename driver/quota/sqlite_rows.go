@@ -31,7 +31,7 @@ type row struct {
 	at       time.Duration
 	until    time.Duration
 	phantoms int
-	limit    int
+	limit    int // of a lesson; of a waiter what its process has used
 	learned  bool
 	spec     string // windows, or name of a place
 	windows  []Window
@@ -209,7 +209,7 @@ func (s *sqliteStore) apply(now time.Duration, r row) {
 			}
 		}
 	case rowWait:
-		s.ledger.await(waiting{id: r.id, windows: r.windows, priority: r.priority, until: r.until})
+		s.ledger.await(waiting{id: r.id, windows: r.windows, priority: r.priority, used: r.limit, until: r.until})
 		s.open[r.id] = e
 	case rowSlot:
 		s.open[r.id] = e

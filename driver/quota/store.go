@@ -41,6 +41,7 @@ type Ask struct {
 	Lease    time.Duration // the request is sent within this time or never; 0: two minutes
 	Patience time.Duration // the asker waits no longer than this; 0: it never waits
 	Waiter   int64         // place in the queue of processes, from the Grant before; 0: none
+	Used     int           // slots that this process has in the longest window; the store may know better
 }
 
 // Ticket identifies the slots that one Reserve took.

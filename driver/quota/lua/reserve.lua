@@ -1,7 +1,8 @@
 -- Takes one slot in every window, or says how long to wait.
 -- KEYS: clock, alive, queue, notes, then for each window its log and phantoms.
--- ARGV: owner, epoch, priority, lease, patience, waiter, ahead, windows' names
--- joined, then for each window its name, limit, share and length.
+-- ARGV: owner, epoch, priority, lease, patience, place in the queue, ahead,
+-- windows' names joined, this process's use, then for each window its name,
+-- limit, share and length. A place is priority|use|number|windows.
 -- Times are microseconds of the server's clock. A request under way stands in
 -- the log with the end of its lease: who never ends it has sent it by then.
 local t = redis.call('TIME')
@@ -17,22 +18,28 @@ redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now - 15000000))
 redis.call('PEXPIRE', KEYS[2], 60000)
 local alive = redis.call('ZCARD', KEYS[2])
-if epoch ~= ARGV[2] then
-  local fresh = 1
-  if ARGV[2] == '' and now - tonumber(epoch) > 6000000 then fresh = 0 end
-  if fresh == 1 then return {'-1', epoch, tostring(alive)} end
+if ARGV[2] ~= '' and epoch ~= ARGV[2] then -- the log that this process knew is lost
+  redis.call('HSET', KEYS[1], 'lost', '1')
+  return {'-1', epoch, tostring(alive)}
+end
+if ARGV[2] == '' and now - tonumber(epoch) < 6000000 and redis.call('HEXISTS', KEYS[1], 'lost') == 1 then
+  return {'-1', epoch, tostring(alive)}
 end
 
 local priority, lease, patience = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local waiter, ahead, spec = ARGV[6], tonumber(ARGV[7]), ARGV[8]
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now))
 local queue = redis.call('ZRANGE', KEYS[3], 0, -1)
+local use = string.format('%d|%08d|', priority, tonumber(ARGV[9]))
+-- Without a place the process comes after all of its priority and use.
+local mine = use .. '~'
+if waiter ~= '' then mine = use .. string.sub(waiter, 12) end
 
 local ok, wait, full, refuse, longest = (ahead == 0), 0, 0, 0, 0
 local taken = {}
-for i = 9, #ARGV, 4 do
+for i = 10, #ARGV, 4 do
   local name, limit, share, per = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  local n = (i - 9) / 4 + 1
+  local n = (i - 10) / 4 + 1
   local log, phantoms = KEYS[3 + 2 * n], KEYS[4 + 2 * n]
   if per > longest then longest = per end
   redis.call('ZREMRANGEBYSCORE', log, '-inf', text(now - per - 5000))
@@ -47,8 +54,7 @@ for i = 9, #ARGV, 4 do
   local before = ahead
   for _, w in ipairs(queue) do
     if w ~= waiter and string.find(w, '|' .. name .. '=', 1, true) then
-      local p = tonumber(string.sub(w, 1, 1))
-      if p < priority or (p == priority and (waiter == '' or w < waiter)) then before = before + 1 end
+      if w < mine then before = before + 1 end
     end
   end
   local d, free = 0, true
@@ -82,8 +88,8 @@ end
 if ok then
   local id = math.max(now, tonumber(redis.call('HGET', KEYS[1], 'last') or '0') + 1)
   redis.call('HSET', KEYS[1], 'last', text(id))
-  for i = 9, #ARGV, 4 do
-    local n = (i - 9) / 4 + 1
+  for i = 10, #ARGV, 4 do
+    local n = (i - 10) / 4 + 1
     redis.call('ZADD', KEYS[3 + 2 * n], text(now + lease), text(id))
     redis.call('PEXPIRE', KEYS[3 + 2 * n], math.ceil((tonumber(ARGV[i + 3]) + lease) / 1000) + 60000)
     redis.call('HSET', KEYS[4], ARGV[i] .. ':new', text(now))
@@ -97,8 +103,11 @@ if ahead == 0 and refuse == 0 and patience > wait then
   if waiter == '' then
     local seq = math.max(now, tonumber(redis.call('HGET', KEYS[1], 'last') or '0') + 1)
     redis.call('HSET', KEYS[1], 'last', text(seq))
-    waiter = priority .. '|' .. text(seq) .. '|' .. spec
+    mine = use .. text(seq) .. spec
+  elseif mine ~= waiter then
+    redis.call('ZREM', KEYS[3], waiter)
   end
+  waiter = mine
   redis.call('ZADD', KEYS[3], text(now + math.min(math.max(wait, 250000), 1000000) + 150000), waiter)
   redis.call('PEXPIRE', KEYS[3], 60000)
 end

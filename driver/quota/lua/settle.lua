@@ -49,5 +49,9 @@ for i = 2, #ARGV, 11 do
   end
   redis.call('PEXPIRE', log, math.ceil(per / 1000) + 60000 + 120000)
 end
-if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 'reset' end
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
+  redis.call('HSETNX', KEYS[1], 'epoch', text(now))
+  redis.call('HSET', KEYS[1], 'lost', '1') -- the log that this process knew
+  return 'reset'
+end
 return 'ok'
