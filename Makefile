@@ -19,7 +19,8 @@ race: ## all tests under the race detector
 	$(GO) test -race ./...
 
 lint: ## gofmt, go vet, golangci-lint
-	test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) run $(GOLANGCI) run
+	@unformatted=$$(gofmt -l cmd server tools driver resources prompts); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./... && $(GO) run $(GOLANGCI) run
 
 golden: ## rewrite golden files: schemas, texts, docs
 	UPDATE_GOLDEN=1 $(GO) test ./...

@@ -52,7 +52,7 @@ func (o *ListOut) Notices() []string { return o.notices }
 func getInsights() tools.Tool {
 	return tools.Op[ListIn, ListOut]{
 		Name: "get_insights", Title: "List or read saved insights",
-		Doc: "Lists saved insights (charts and queries), or gives one by id with its query and, with compute, its result as rows.",
+		Doc:    "Lists saved insights (charts and queries), or gives one by id with its query and, with compute, its result as rows.",
 		Effect: tools.Reads, Scopes: []string{"insight:read"}, Class: driver.ClassRead,
 		Examples: []string{`{"search":"signups"}`, `{"id":"AbCd1234","compute":true}`},
 		Run: func(ctx context.Context, ph *driver.Client, in ListIn) (ListOut, error) {
