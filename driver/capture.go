@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ const (
 	CaptureAccepted     CaptureStatus = "accepted"      // PostHog took it into its queue; it shows up in queries within a minute or so
 	CaptureRejected     CaptureStatus = "rejected"      // wrong; it will never be accepted as it is
 	CaptureQuotaLimited CaptureStatus = "quota_limited" // PostHog answered 200 and dropped it: the billing quota is used up
+	CaptureQueued       CaptureStatus = "queued"        // safe in the outbox on disk; it will be sent
 	CaptureFailed       CaptureStatus = "failed"        // not known to be accepted; send it again with the same UUID and Timestamp
 )
 
@@ -44,7 +46,8 @@ type CaptureOutcome struct {
 // CaptureEventResult is what CaptureEvent gives.
 type CaptureEventResult struct {
 	CaptureOutcome
-	// Warning is set when the event was dropped although PostHog answered 200.
+	// Warning is set for an event that PostHog has not taken: dropped although
+	// it answered 200, refused, or kept to be sent later.
 	Warning string
 }
 
@@ -63,9 +66,10 @@ type CaptureBatchResult struct {
 	Accepted     int
 	Rejected     int
 	QuotaLimited int
+	Queued       int
 	Failed       int
 	// Warning is set when events were dropped although PostHog answered 200,
-	// or when some could not be delivered.
+	// when some are kept to be sent later, or could not be delivered.
 	Warning string
 }
 
@@ -73,10 +77,15 @@ type CaptureBatchResult struct {
 // and timestamp before the first attempt, so that a retry cannot make a second
 // event. Accepted means queued by PostHog, not yet visible in queries.
 //
+// With an outbox the event is safe on disk before it is sent, and an answer
+// that takes longer than two seconds is not waited for: the event is then
+// CaptureQueued and goes out by itself.
+//
 // A wrong but well-formed project key is accepted by PostHog too, and the
 // event vanishes: only a query can prove that the key belongs to the project.
 //
 //posthog:operation POST /i/v0/e/
+//posthog:operation POST /batch/
 func (c *Client) CaptureEvent(ctx context.Context, p CaptureEventParams) (CaptureEventResult, error) {
 	const op = "capture_event"
 	ev, problem := prepareEvent(p, time.Now())
@@ -86,6 +95,22 @@ func (c *Client) CaptureEvent(ctx context.Context, p CaptureEventParams) (Captur
 	key, err := c.projectToken(ctx)
 	if err != nil {
 		return CaptureEventResult{}, withOp(err, op)
+	}
+	var notice string
+	if c.outbox != nil {
+		outcome := []CaptureOutcome{ev.outcome(0, CaptureFailed, "not sent")}
+		kept, why, err := c.keep(ctx, op, key, []wireEvent{ev}, false, outcome)
+		if err != nil {
+			return CaptureEventResult{}, err
+		}
+		if kept {
+			res := CaptureEventResult{CaptureOutcome: outcome[0], Warning: c.summarize(outcome).Warning}
+			if res.Status == CaptureRejected {
+				res.Warning = "The event did not go in: " + res.Reason + ". It is kept as a dead letter in " + c.outbox.Path() + "."
+			}
+			return res, nil
+		}
+		notice = why
 	}
 	body := struct {
 		APIKey string `json:"api_key"`
@@ -100,7 +125,7 @@ func (c *Client) CaptureEvent(ctx context.Context, p CaptureEventParams) (Captur
 	if err != nil {
 		return CaptureEventResult{}, err
 	}
-	out := CaptureEventResult{CaptureOutcome: ev.outcome(0, CaptureAccepted, "")}
+	out := CaptureEventResult{CaptureOutcome: ev.outcome(0, CaptureAccepted, ""), Warning: notice}
 	if limited := quotaLimited(answer); dropped(ev.Event, limited) {
 		out.Status, out.Reason = CaptureQuotaLimited, quotaReason
 		out.Warning = quotaWarning(1)
@@ -116,7 +141,8 @@ func (c *Client) CaptureEvent(ctx context.Context, p CaptureEventParams) (Captur
 //
 // The error is not nil only when there is no outcome to tell: for a batch
 // without one valid event, or when PostHog could not be reached from the start.
-// A later failure leaves the remaining outcomes CaptureFailed.
+// A later failure leaves the remaining outcomes CaptureFailed, or, with an
+// outbox, CaptureQueued.
 //
 //posthog:operation POST /batch/
 func (c *Client) CaptureBatch(ctx context.Context, p CaptureBatchParams) (CaptureBatchResult, error) {
@@ -132,6 +158,17 @@ func (c *Client) CaptureBatch(ctx context.Context, p CaptureBatchParams) (Captur
 	key, err := c.projectToken(ctx)
 	if err != nil {
 		return CaptureBatchResult{}, withOp(err, op)
+	}
+	var notice string
+	if c.outbox != nil {
+		kept, why, err := c.keep(ctx, op, key, ready, p.Historical, outcomes)
+		if err != nil {
+			return CaptureBatchResult{}, err
+		}
+		if kept {
+			return c.summarize(outcomes), nil
+		}
+		notice = why
 	}
 	s := batchSender{
 		outcomes: outcomes,
@@ -149,7 +186,9 @@ func (c *Client) CaptureBatch(ctx context.Context, p CaptureBatchParams) (Captur
 	if err := s.deliver(ctx, ready); err != nil {
 		return CaptureBatchResult{}, err
 	}
-	return summarize(outcomes), nil
+	res := c.summarize(outcomes)
+	res.Warning = strings.TrimSpace(notice + " " + res.Warning)
+	return res, nil
 }
 
 // wireEvent is an event as PostHog takes it. There is no sent_at on purpose:

@@ -167,8 +167,9 @@ func errorDetail(err error) string {
 	return err.Error()
 }
 
-func summarize(outcomes []CaptureOutcome) CaptureBatchResult {
+func (c *Client) summarize(outcomes []CaptureOutcome) CaptureBatchResult {
 	r := CaptureBatchResult{Outcomes: outcomes}
+	var why string // of the first that waits
 	for _, o := range outcomes {
 		switch o.Status {
 		case CaptureAccepted:
@@ -177,6 +178,10 @@ func summarize(outcomes []CaptureOutcome) CaptureBatchResult {
 			r.Rejected++
 		case CaptureQuotaLimited:
 			r.QuotaLimited++
+		case CaptureQueued:
+			if r.Queued++; why == "" {
+				why = o.Reason
+			}
 		case CaptureFailed:
 			r.Failed++
 		}
@@ -184,6 +189,9 @@ func summarize(outcomes []CaptureOutcome) CaptureBatchResult {
 	var warnings []string
 	if r.QuotaLimited > 0 {
 		warnings = append(warnings, quotaWarning(r.QuotaLimited))
+	}
+	if r.Queued > 0 {
+		warnings = append(warnings, c.queuedWarning(r.Queued, why))
 	}
 	if r.Failed > 0 {
 		warnings = append(warnings, countEvents(r.Failed)+" could not be delivered; send them again with the same uuids and timestamps.")

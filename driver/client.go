@@ -37,6 +37,7 @@ type Config struct {
 	Smoothing Smoothing     // pace of bursts
 	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 32 for ClassRead, 16 for each other class
 	Cache     CacheConfig   // how long answers are used again
+	Outbox    OutboxConfig  // where captured events wait for PostHog; none
 }
 
 // Timeouts bound a call. Zero means the default in brackets.
@@ -66,6 +67,7 @@ type Client struct {
 	cache     *cache
 	flights   *flights
 	pauses    *pauses
+	outbox    *outbox // nil: captures are sent once, by their callers
 
 	life    context.Context // ends with Close; for work shared by several callers
 	end     context.CancelFunc
@@ -117,6 +119,10 @@ func New(cfg Config) (*Client, error) {
 			wait = 0 // queries are slow: worth waiting for as long as the caller does
 		}
 		c.bulkheads[class] = newBulkhead(class, cfg.Bulkhead[class], wait)
+	}
+	if err := c.openOutbox(); err != nil {
+		_ = c.Close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -186,6 +192,7 @@ func (c *Client) breakerChanged(class Class) func(from, to gobreaker.State) {
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
+		c.closeOutbox()
 		c.end()
 		c.working.Wait()
 		c.notify.close()
