@@ -31,13 +31,15 @@ type Config struct {
 	UseProxy   bool              // honour HTTPS_PROXY and the like
 	MaxBody    int64             // bytes of one decompressed answer; 0: 32 MiB
 
-	Quota     quota.Config  // rate windows and where they are kept; PostHog Cloud's, in memory
-	Retry     RetryConfig   // attempts, waits and the retry budget
-	Breaker   BreakerConfig // when to stop sending for a while
-	Smoothing Smoothing     // pace of bursts
-	Bulkhead  map[Class]int // requests at once; default 3 for ClassQuery, 32 for ClassRead, 16 for each other class
-	Cache     CacheConfig   // how long answers are used again
-	Outbox    OutboxConfig  // where captured events wait for PostHog; none
+	Quota      quota.Config  // rate windows and where they are kept; PostHog Cloud's, in memory
+	State      string        // where the quota is kept, see [OpenState]; "": memory; Quota.Store wins
+	QuotaScope string        // whose quota: QuotaByTeam or QuotaByKey; "": the team\'s
+	Retry      RetryConfig   // attempts, waits and the retry budget
+	Breaker    BreakerConfig // when to stop sending for a while
+	Smoothing  Smoothing     // pace of bursts
+	Bulkhead   map[Class]int // requests at once; default 3 for ClassQuery, 32 for ClassRead, 16 for each other class
+	Cache      CacheConfig   // how long answers are used again
+	Outbox     OutboxConfig  // where captured events wait for PostHog; none
 }
 
 // Timeouts bound a call. Zero means the default in brackets.
@@ -91,6 +93,7 @@ func New(cfg Config) (*Client, error) {
 			return nil, err
 		}
 	}
+	cfg.openState(app.String())
 	limiter, err := quota.New(cfg.Quota)
 	if err != nil {
 		return nil, err

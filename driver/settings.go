@@ -20,6 +20,8 @@ const (
 	SettingUseProxy   = "use-proxy"
 	SettingRateLimits = "rate-limits"
 	SettingTimeout    = "timeout"
+	SettingState      = "state"
+	SettingQuotaScope = "quota-scope"
 )
 
 // SettingsInput is where settings come from: a flag wins over the environment,
@@ -29,6 +31,8 @@ type SettingsInput struct {
 	Flags     map[string]string           // by setting name, only those given
 	LookupEnv func(string) (string, bool) // such as os.LookupEnv; nil: no environment
 	File      string                      // path of a dotenv file with the environment's names; "": none
+
+	DefaultState string // where the quota is kept when nothing says so; "": memory
 }
 
 // Setting is one value and the place that won. Keys are masked.
@@ -64,6 +68,8 @@ func settingSpecs() []settingSpec {
 		{SettingUseProxy, []string{"POSTHOG_USE_PROXY"}},
 		{SettingRateLimits, []string{"POSTHOG_RATE_LIMITS"}},
 		{SettingTimeout, []string{"POSTHOG_TIMEOUT"}},
+		{SettingState, []string{"POSTHOG_STATE"}},
+		{SettingQuotaScope, []string{"POSTHOG_QUOTA_SCOPE"}},
 	}
 }
 
@@ -103,6 +109,7 @@ func LoadSettings(in SettingsInput) (*Settings, error) {
 	l.key()
 	l.project()
 	l.limits()
+	l.state()
 	if err := errors.Join(l.errs...); err != nil {
 		return nil, err
 	}

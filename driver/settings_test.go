@@ -63,7 +63,7 @@ func TestSettingsDefaults(t *testing.T) {
 	for _, v := range s.Values {
 		names = append(names, v.Name)
 	}
-	require.Equal(t, []string{SettingHost, SettingIngestHost, SettingKey, SettingProjectID, SettingProjectKey, SettingRateLimits, SettingTimeout, SettingAllowHTTP, SettingUseProxy}, names)
+	require.Equal(t, []string{SettingHost, SettingIngestHost, SettingKey, SettingProjectID, SettingProjectKey, SettingRateLimits, SettingTimeout, SettingAllowHTTP, SettingUseProxy, SettingState, SettingQuotaScope}, names)
 	_, err = New(s.Config)
 	require.NoError(t, err)
 }

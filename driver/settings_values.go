@@ -2,6 +2,7 @@ package driver
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,6 +166,35 @@ func (l *settingsLoader) limits() {
 	if v, _ := l.lookupRaw("HTTPS_PROXY"); isSet(v) && !l.out.Config.UseProxy {
 		l.warn("HTTPS_PROXY is set but not used; set POSTHOG_USE_PROXY=true to go through it")
 	}
+}
+
+// state reads where the quota is kept, and whose it is.
+func (l *settingsLoader) state() {
+	f, ok := l.found[SettingState]
+	if !ok {
+		f = found{value: l.in.DefaultState, name: SettingState}
+	}
+	if f.value == "" {
+		f.value = stateMemory
+	}
+	if err := CheckState(f.value); err != nil {
+		l.fail(fmt.Errorf("%s: %w", f.name, err))
+	}
+	l.out.Config.State = f.value
+	shown := f.value
+	if u, err := url.Parse(shown); err == nil && u.User != nil {
+		shown = u.Redacted()
+	}
+	l.show(SettingState, shown, "where the quota is counted")
+
+	scope := QuotaByTeam
+	if f, ok := l.found[SettingQuotaScope]; ok {
+		if scope = strings.ToLower(f.value); scope != QuotaByTeam && scope != QuotaByKey {
+			l.fail(fmt.Errorf("%s: %q is neither team nor key", f.name, cleanText(f.value, 40)))
+		}
+	}
+	l.out.Config.QuotaScope = scope
+	l.show(SettingQuotaScope, scope, "")
 }
 
 // rateLimits gives the windows of a regime of PostHog installs.

@@ -14,18 +14,20 @@ type memory struct {
 	mu     sync.Mutex
 	ledger *ledger
 	last   int64 // newest ticket
+
+	standIn bool
 }
 
 // NewMemory gives a store that lives and dies with this process. Logs grow as
 // they fill: an unused window costs nothing.
 func NewMemory() Store { return newMemory() }
 
-// NewCautious gives a memory store for a process that should know of earlier
-// requests but does not: it takes half of every window of half an hour and
+// NewCautious gives a memory store that stands in for one that remembers, and
+// is Degraded therefore. It does not know of earlier requests: it takes half of every window of half an hour and
 // more for used, less and less until the window has passed.
 func NewCautious() Store {
 	m := newMemory()
-	m.ledger.cautious = true
+	m.ledger.cautious, m.standIn = true, true
 	return m
 }
 
@@ -34,8 +36,8 @@ func newMemory() *memory { return &memory{start: time.Now(), ledger: newLedger()
 // Name is "memory".
 func (m *memory) Name() string { return "memory" }
 
-// Degraded is false: there is nothing to fall back to.
-func (m *memory) Degraded() bool { return false }
+// Degraded reports that this store stands in for a better one.
+func (m *memory) Degraded() bool { return m.standIn }
 
 // Close does nothing.
 func (m *memory) Close() error { return nil }

@@ -63,6 +63,8 @@ type shared struct {
 	local *memory // requests of this process alone
 	log   *slog.Logger
 
+	standIn bool // for a better store: always degraded
+
 	mu      sync.Mutex
 	remote  map[int64]int64 // ticket of the store, by that of the local log
 	unsent  []unsent        // made while the store was away
@@ -92,8 +94,10 @@ func newShared(back backend, log *slog.Logger) *shared {
 // Name is that of the store.
 func (s *shared) Name() string { return s.back.Name() }
 
-// Degraded reports that the store is away.
-func (s *shared) Degraded() bool {
+// Degraded reports that the store is away, or stands in for a better one.
+func (s *shared) Degraded() bool { return s.standIn || s.isAway() }
+
+func (s *shared) isAway() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.away
@@ -310,7 +314,7 @@ func (s *shared) share(windows []Window) []Window {
 
 // Withdraw leaves the queue of processes.
 func (s *shared) Withdraw(ctx context.Context, waiter int64) error {
-	if s.Degraded() {
+	if s.isAway() {
 		return nil
 	}
 	return s.back.Withdraw(ctx, waiter)
@@ -376,7 +380,7 @@ func (s *shared) Release(ctx context.Context, t Ticket) error {
 func (s *shared) Refuse(ctx context.Context, r Refusal) error {
 	here := r
 	here.Phantoms, here.Limit = 0, 0 // strangers are counted there, with everybody's requests
-	if s.Degraded() {
+	if s.isAway() {
 		here.Phantoms, here.Limit = r.Phantoms, r.Limit
 	}
 	err := s.local.Refuse(ctx, here)
@@ -423,7 +427,7 @@ func (s *shared) TakeSlot(ctx context.Context, name string, limit int, lease tim
 
 // RenewSlot holds a place for longer.
 func (s *shared) RenewSlot(ctx context.Context, name string, id int64, lease time.Duration) error {
-	if s.Degraded() {
+	if s.isAway() {
 		return errStoreAway
 	}
 	return s.back.RenewSlot(ctx, name, id, lease)
@@ -431,7 +435,7 @@ func (s *shared) RenewSlot(ctx context.Context, name string, id int64, lease tim
 
 // FreeSlot gives a place back.
 func (s *shared) FreeSlot(ctx context.Context, name string, id int64) error {
-	if s.Degraded() {
+	if s.isAway() {
 		return errStoreAway
 	}
 	return s.back.FreeSlot(ctx, name, id)

@@ -67,15 +67,20 @@ type openEntry struct {
 
 // SQLiteConfig configures [NewSQLite].
 type SQLiteConfig struct {
-	Path   string       // of the file; made when it does not exist, in a directory that does
-	Scope  Scope        // whose quota; several share a file
-	Logger *slog.Logger // told of a file that was moved aside or cannot be used; nil: nobody
+	Path    string       // of the file; made when it does not exist, in a directory that does
+	Scope   Scope        // whose quota; several share a file
+	StandIn bool         // for a better store that cannot be opened: Degraded is always true
+	Logger  *slog.Logger // told of a file that was moved aside or cannot be used; nil: nobody
 }
 
 // NewSQLite gives the store of all processes of a machine. The first request
 // opens the file: a start costs nothing. While the file cannot be used, this
 // process keeps to its share of the windows, and Degraded is true.
-func NewSQLite(cfg SQLiteConfig) Store { return newShared(newSQLite(cfg), cfg.Logger) }
+func NewSQLite(cfg SQLiteConfig) Store {
+	s := newShared(newSQLite(cfg), cfg.Logger)
+	s.standIn = cfg.StandIn
+	return s
+}
 
 // newSQLite gives the store; the file is opened by the first request.
 func newSQLite(cfg SQLiteConfig) *sqliteStore {
