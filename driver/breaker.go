@@ -62,9 +62,30 @@ type breaker struct {
 	cfg   BreakerConfig
 	cb    *gobreaker.CircuitBreaker[*answer]
 	shut  atomic.Pointer[shut] // nil until it opens for the first time
+	row   row                  // guarded by gobreaker's lock
 
 	mu    sync.Mutex
 	opens []time.Time // within the last hour
+}
+
+// row counts failures in a row over any time: gobreaker's own count forgets
+// those that have left its window, and an engine that hangs for 45 s a query
+// fails only a few times in one.
+type row struct {
+	n    int
+	last time.Time
+}
+
+// rowEnds is how old a failure may be to belong to a row.
+const rowEnds = 10 * time.Minute
+
+func (r *row) add(good bool, now time.Time) {
+	if good || now.Sub(r.last) >= rowEnds {
+		r.n = 0
+	}
+	if !good {
+		r.n, r.last = r.n+1, now
+	}
 }
 
 // shut is one time of being open. Its times have their monotonic reading: wall
@@ -86,12 +107,17 @@ func newBreaker(class Class, cfg BreakerConfig, changed func(from, to gobreaker.
 		Timeout:      cfg.Open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			valid := c.TotalSuccesses + c.TotalFailures
-			return int(c.ConsecutiveFailures) >= cfg.Consecutive ||
+			return b.row.n >= cfg.Consecutive ||
 				int(valid) >= cfg.MinRequests && float64(c.TotalFailures) >= cfg.Ratio*float64(valid)
 		},
-		IsSuccessful: func(err error) bool { return verdictOf(err) == countsAsSuccess },
-		IsExcluded:   func(err error) bool { return verdictOf(err) == countsAsNothing },
+		IsSuccessful: func(err error) bool {
+			good := verdictOf(err) == countsAsSuccess
+			b.row.add(good, time.Now())
+			return good
+		},
+		IsExcluded: func(err error) bool { return verdictOf(err) == countsAsNothing },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
+			b.row = row{}
 			if to == gobreaker.StateOpen {
 				b.opened(from)
 			}

@@ -14,6 +14,10 @@ var errBulkheadFull = errors.New("too many requests at once")
 // raiseAfter is how many good answers win back one slot after a cut.
 const raiseAfter = 20
 
+// easeIn is how long after an outage no slot is used twice: all who were held
+// back come at once, to a PostHog that has just stood up.
+const easeIn = 100 * time.Millisecond
+
 // bulkhead bounds how many requests of one class run at once. PostHog's
 // refusal of one more halves the bound; good answers raise it again, one by
 // one. Waiters are served in order.
@@ -27,6 +31,7 @@ type bulkhead struct {
 	inFlight int
 	streak   int // good answers since the last change of limit
 	waiters  []chan struct{}
+	easing   time.Time // until then slots that are given back stay taken
 }
 
 func newBulkhead(class Class, most int, maxWait time.Duration) *bulkhead {
@@ -81,7 +86,11 @@ func (b *bulkhead) abandon(turn chan struct{}) {
 func (b *bulkhead) release(f *fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.inFlight--
+	if left := time.Until(b.easing); left > 0 {
+		time.AfterFunc(left, b.giveBack)
+	} else {
+		b.inFlight--
+	}
 	switch {
 	case f != nil && f.kind == faultBusy:
 		b.limit, b.streak = max(1, b.limit/2), 0
@@ -93,7 +102,14 @@ func (b *bulkhead) release(f *fault) {
 	b.admit()
 }
 
-// giveBack returns a slot that nothing was sent with.
+// recovered makes the first moment after an outage gentle.
+func (b *bulkhead) recovered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.easing = time.Now().Add(easeIn)
+}
+
+// giveBack returns a slot without learning anything.
 func (b *bulkhead) giveBack() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

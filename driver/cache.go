@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -205,11 +206,14 @@ func (ca *cache) get(key cacheKey, most time.Duration) (ans *answer, age time.Du
 
 // put keeps a good answer.
 func (ca *cache) put(key cacheKey, ans *answer) {
-	e := kept{ans: &answer{status: ans.status, body: ans.body}, at: time.Now()}
-	if ans.status != http.StatusOK || e.weight() > ca.cfg.MaxBytes/8 {
+	body := ans.body
+	if ans.status != http.StatusOK || int64(len(body)) > ca.cfg.MaxBytes/8 {
 		return
 	}
-	ca.store().Set(key, e)
+	if cap(body) > len(body)+len(body)/4 {
+		body = bytes.Clone(body) // it was read into a buffer with room to grow
+	}
+	ca.store().Set(key, kept{ans: &answer{status: ans.status, body: body}, at: time.Now()})
 }
 
 // changed makes the kept answers unreachable that a write may have made wrong.

@@ -50,7 +50,7 @@ func (c *Client) HealthCheck(ctx context.Context) (Health, error) {
 	h := Health{Host: c.app.String(), ProjectID: c.cfg.ProjectID}
 	var rec projectRecord
 	started := time.Now()
-	err := c.healthRequest(ctx, op, &rec)
+	err := c.healthRequest(WithFresh(ctx), op, &rec) // a kept answer tells nothing of now
 	h.Latency = time.Since(started)
 	h.Status = c.Status()
 	var e *Error

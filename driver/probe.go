@@ -34,7 +34,7 @@ func (c *Client) tryCheaply(ctx context.Context, br *breaker, k *call) *fault {
 	probe.timeout = min(k.timeout, c.cfg.Timeouts.Read)
 	_, f := c.attempt(ctx, probe)
 	switch {
-	case f == nil, f.kind == faultAuth:
+	case f == nil, f.kind == faultAuth, f.kind == faultRequest:
 		return nil // a key that may not query may still compute insights
 	case f.verdict() == countsAsFailure:
 		return br.refuse(k)
