@@ -57,6 +57,7 @@ func All(cfg Config) []Resource {
 				return encode(tools.Catalogue(cfg.Registry.List()))
 			},
 		},
+		Outbox(cfg),
 	}
 	if cfg.OutputDir != "" {
 		list = append(list, Resource{

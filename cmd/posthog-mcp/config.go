@@ -24,6 +24,7 @@ type connectFlags struct {
 	UseProxy     bool   `help:"Honour HTTPS_PROXY and the like."`
 	Demo         bool   `help:"Use an embedded PostHog with made-up data instead of a real one."`
 	Seed         uint64 `default:"1" help:"Seed of the demo's data."`
+	outboxFlags
 }
 
 // settings gathers the flags that were given and asks the driver to resolve
@@ -61,6 +62,7 @@ func (f connectFlags) driverConfig(w *world, log *slog.Logger) (driver.Config, e
 		cfg = s.Config
 	}
 	cfg.Version, cfg.Logger = buildVersion(), log
+	cfg.Outbox = f.outboxFlags.config(w, f.Demo, log)
 	return cfg, nil
 }
 

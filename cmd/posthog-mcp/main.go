@@ -33,6 +33,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"A guided tour on an embedded PostHog: no key, no network."`
 	Call    callCmd    `cmd:"" help:"Call one tool and print its answer."`
 	Tools   toolsCmd   `cmd:"" help:"List the tools."`
+	Outbox  outboxCmd  `cmd:"" help:"Captured events that wait for PostHog."`
 	Config  configCmd  `cmd:"" help:"Show each setting, its value and where it came from."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -18,7 +18,7 @@ type BatchIn struct {
 // BatchOut is the answer of capture_batch: a row per event, those with a
 // problem first.
 type BatchOut struct {
-	Accepted int `json:"accepted" jsonschema:"Events that PostHog queued"`
+	Accepted int `json:"accepted" jsonschema:"Events that PostHog took"`
 	tools.Table
 
 	notices []string
@@ -63,7 +63,7 @@ func batchOut(res driver.CaptureBatchResult) BatchOut {
 		}
 	}
 	out := BatchOut{Accepted: res.Accepted, Table: tools.NewTable(columns, rows)}
-	if n := len(outcomes) - res.Accepted; n > 0 {
+	if n := len(outcomes) - res.Accepted - res.Queued; n > 0 {
 		out.notices = append(out.notices, fmt.Sprintf("%d of %d events did not go in; see status and reason.", n, len(outcomes)))
 	}
 	if res.Warning != "" {
@@ -74,7 +74,10 @@ func batchOut(res driver.CaptureBatchResult) BatchOut {
 
 // weight puts outcomes that need attention first.
 func weight(o driver.CaptureOutcome) int {
-	if o.Status == driver.CaptureAccepted {
+	switch o.Status {
+	case driver.CaptureAccepted:
+		return 2
+	case driver.CaptureQueued:
 		return 1
 	}
 	return 0

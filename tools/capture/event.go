@@ -25,14 +25,14 @@ func (in EventIn) params(ctx context.Context, ph *driver.Client) driver.CaptureE
 
 // EventOut is the answer of capture_event.
 type EventOut struct {
-	Status    string `json:"status" jsonschema:"accepted (queued; visible within a minute) or quota_limited (dropped)"`
+	Status    string `json:"status" jsonschema:"accepted (PostHog has it; visible within a minute), queued (safe here, sent later by itself), quota_limited (dropped) or rejected"`
 	UUID      string `json:"uuid" jsonschema:"Identity of the event"`
 	Timestamp string `json:"timestamp" jsonschema:"As sent, UTC"`
 
 	warning string
 }
 
-// Notices tells of an event that PostHog dropped.
+// Notices tells of an event that PostHog has not taken.
 func (o *EventOut) Notices() []string {
 	if o.warning == "" {
 		return nil
@@ -44,7 +44,7 @@ func captureEvent() tools.Tool {
 	return tools.Op[EventIn, EventOut]{
 		Name: "capture_event", Title: "Capture an event",
 		Doc: "Sends one event into the project and returns its uuid. It cannot be undone. " +
-			"Accepted means queued: it shows up in queries within a minute.",
+			"Once accepted it shows up in queries within a minute.",
 		Effect: tools.Creates, Class: driver.ClassCapture,
 		Examples: []string{`{"event":"signup","distinct_id":"user-1","properties":{"plan":"pro","$set":{"plan":"pro"}}}`},
 		Run: func(ctx context.Context, ph *driver.Client, in EventIn) (EventOut, error) {
