@@ -65,6 +65,7 @@ for i = 10, #ARGV, 4 do
     -- The slot that comes free is the excess-th oldest of those that end.
     local ends = redis.call('ZRANGE', log, excess - 1, excess - 1, 'WITHSCORES')
     local at = ends[2] and tonumber(ends[2])
+    if at and at > now then at = tonumber(ends[1]) end -- under way: not counted before it was reserved
     if strangers > standing then
       local p = redis.call('ZRANGE', phantoms, 0, 0, 'WITHSCORES')
       if not at or tonumber(p[2]) < at then at = tonumber(p[2]) end

@@ -32,6 +32,7 @@ for i = 1, #ARGV, 3 do
   if excess > 0 then
     local e = redis.call('ZRANGEBYSCORE', log, from, '+inf', 'WITHSCORES', 'LIMIT', excess - 1, 1)
     local at = e[2] and tonumber(e[2])
+    if at and at > now then at = tonumber(e[1]) end -- under way: not counted before it was reserved
     if strangers > standing then
       local p = redis.call('ZRANGEBYSCORE', phantoms, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
       if not at or tonumber(p[2]) < at then at = tonumber(p[2]) end
