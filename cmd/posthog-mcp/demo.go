@@ -140,11 +140,13 @@ func (t *tour) run() error {
 
 func (t *tour) call(title, tool string, args map[string]any, fails bool) error {
 	t.head(title)
-	raw, err := json.Marshal(args)
-	if err != nil {
+	var typed strings.Builder // as a person would type it: no \u003e
+	enc := json.NewEncoder(&typed)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(args); err != nil {
 		return err
 	}
-	t.dim("→ %s %s", tool, raw)
+	t.dim("→ %s %s", tool, strings.TrimSpace(typed.String()))
 	req := mcp.CallToolRequest{}
 	req.Params.Name, req.Params.Arguments = tool, args
 	start := time.Now()
