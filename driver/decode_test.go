@@ -164,19 +164,6 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func FuzzRetryAfter(f *testing.F) {
-	f.Add("37", "Mon, 23 Nov 2026 10:00:00 GMT", "Expected available in 3 seconds.")
-	f.Fuzz(func(t *testing.T, value, date, text string) {
-		for _, d := range []time.Duration{
-			retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}),
-			waitInText(text),
-		} {
-			require.GreaterOrEqual(t, d, time.Duration(0))
-			require.LessOrEqual(t, d, maxRetryAfter)
-		}
-	})
-}
-
 func TestGoodAnswers(t *testing.T) {
 	t.Parallel()
 	json200 := answerOf(200, `{"a":9007199254740993}`)

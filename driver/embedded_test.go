@@ -209,3 +209,52 @@ func TestSomebodyElseUsesTheQuota(t *testing.T) {
 		})
 	}
 }
+
+// TestLongQueriesRunInTheBackground: an answer that takes longer than PostHog
+// lets a caller wait is asked for now and then, and one that nobody waits for
+// any more is canceled there.
+func TestLongQueriesRunInTheBackground(t *testing.T) {
+	t.Parallel()
+	o := posthogtest.Options{QueryTime: func(string, string) time.Duration { return 20 * time.Second }}
+	embedded(t, o, nil, func(t *testing.T, s *posthogtest.Server, c *driver.Client) {
+		list, err := c.Experiments(t.Context(), driver.ExperimentsParams{})
+		require.NoError(t, err)
+		id := int64(0)
+		for _, e := range list.Experiments {
+			if !e.Start.IsZero() && id == 0 {
+				id = e.ID
+			}
+		}
+		require.NotZero(t, id)
+		_, err = c.ExperimentResults(t.Context(), driver.ExperimentResultsParams{ID: id, Fresh: true})
+		require.NoError(t, err)
+		count := func() (begun, polled, canceled int) {
+			for _, r := range s.Requests() {
+				switch {
+				case r.Method == http.MethodPost && r.Status == http.StatusAccepted:
+					begun++
+				case r.Method == http.MethodGet && r.Status == http.StatusAccepted:
+					polled++
+				case r.Method == http.MethodDelete:
+					canceled++
+				}
+			}
+			return begun, polled, canceled
+		}
+		begun, polled, canceled := count()
+		require.Positive(t, begun)
+		require.LessOrEqual(t, polled, 10*begun)
+		require.Zero(t, canceled)
+
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err = c.ExperimentResults(ctx, driver.ExperimentResultsParams{ID: id, Fresh: true})
+		require.ErrorIs(t, err, driver.KindTimeout)
+		require.LessOrEqual(t, time.Since(start), 5*time.Second+50*time.Millisecond)
+		time.Sleep(2 * time.Second)
+		all, _, canceled := count()
+		require.Positive(t, canceled)
+		require.Equal(t, all-begun, canceled, "every query that was given up")
+	})
+}
