@@ -19,6 +19,8 @@ type connectFlags struct {
 	KeyFile      string `placeholder:"FILE" help:"File that holds the personal API key."`
 	SettingsFile string `placeholder:"FILE" help:"File of NAME=value settings; flags and environment win over it."`
 	RateLimits   string `placeholder:"REGIME" help:"PostHog's rate limits that hold here: cloud, legacy, or none for an installation without any."`
+	State        string `placeholder:"STORE" help:"Where the quota is counted: sqlite (default; shared by all processes of this machine), sqlite:PATH, memory, or redis://HOST:PORT for a fleet."`
+	QuotaScope   string `placeholder:"SCOPE" help:"Whom PostHog counts together: team (default, safe) or key."`
 	Timeout      string `placeholder:"DURATION" help:"Longest time that one call may take, such as 50s."`
 	AllowHTTP    bool   `name:"allow-http" help:"Allow plain http to a host that is not this machine."`
 	UseProxy     bool   `help:"Honour HTTPS_PROXY and the like."`
@@ -34,6 +36,7 @@ func (f connectFlags) settings(w *world) (*driver.Settings, error) {
 	for name, value := range map[string]string{
 		driver.SettingHost: f.Host, driver.SettingIngestHost: f.IngestHost, driver.SettingProjectID: f.Project,
 		driver.SettingKeyFile: f.KeyFile, driver.SettingRateLimits: f.RateLimits, driver.SettingTimeout: f.Timeout,
+		driver.SettingState: f.State, driver.SettingQuotaScope: f.QuotaScope,
 	} {
 		if value != "" {
 			flags[name] = value
@@ -44,7 +47,7 @@ func (f connectFlags) settings(w *world) (*driver.Settings, error) {
 			flags[name] = "true"
 		}
 	}
-	return driver.LoadSettings(driver.SettingsInput{Flags: flags, LookupEnv: w.environ, File: f.SettingsFile})
+	return driver.LoadSettings(driver.SettingsInput{Flags: flags, LookupEnv: w.environ, File: f.SettingsFile, DefaultState: "sqlite"})
 }
 
 // driverConfig turns settings into the driver's configuration. The demo needs
@@ -62,7 +65,7 @@ func (f connectFlags) driverConfig(w *world, log *slog.Logger) (driver.Config, e
 		cfg = s.Config
 	}
 	cfg.Version, cfg.Logger = buildVersion(), log
-	cfg.Outbox = f.outboxFlags.config(w, f.Demo, log)
+	cfg.Outbox = f.outboxConfig(w, f.Demo, log)
 	return cfg, nil
 }
 

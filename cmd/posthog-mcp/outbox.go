@@ -19,8 +19,8 @@ type outboxFlags struct {
 	NoOutbox bool   `help:"Keep no captured events on disk: what PostHog does not take at once fails."`
 }
 
-// config places the outbox. The demo keeps none: its PostHog ends with it.
-func (f outboxFlags) config(w *world, demo bool, log *slog.Logger) driver.OutboxConfig {
+// outboxConfig places the outbox. The demo keeps none: its PostHog ends with it.
+func (f outboxFlags) outboxConfig(w *world, demo bool, log *slog.Logger) driver.OutboxConfig {
 	switch {
 	case f.NoOutbox || demo && f.Outbox == "":
 		return driver.OutboxConfig{}

@@ -161,7 +161,7 @@ func play(role string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		fmt.Println(ev.UUID)
+		fmt.Fprintln(os.Stdout, ev.UUID)
 	}
 	if err := o.Close(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -205,6 +205,9 @@ func TestKilledAtAnyMomentNothingAcknowledgedIsLost(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	in := startIngest(t)
+	// PostHog has a bad day too: answers get lost after the work was done.
+	in.Faults.Add(posthogtest.Fault{Path: "/batch/", Kind: posthogtest.FaultServedReset, Probability: 0.1, Seed: seed})
+	in.Faults.Add(posthogtest.Fault{Path: "/batch/", Kind: posthogtest.FaultStatus, Status: 503, Body: "transient error, please retry", Probability: 0.1, Seed: seed + 1})
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	acknowledged := make(map[string]bool)
 	idle := 0
@@ -237,6 +240,7 @@ func TestKilledAtAnyMomentNothingAcknowledgedIsLost(t *testing.T) {
 	}
 	require.Less(t, idle, rounds/2, "most rounds must have captured something")
 
+	in.Faults.Clear()
 	o, err := Open(t.Context(), Config{Path: path, Send: postBatch(in.url, in.ProjectKey())})
 	require.NoError(t, err)
 	o.Serve(NewDestination(in.url, in.ProjectKey()))

@@ -188,12 +188,15 @@ func (o *Outbox) holdFor(ctx context.Context, d *delivery, l *lane, failure erro
 	if aborted {
 		return failure
 	}
-	level, message := slog.LevelWarn, "capture outbox could not send; trying again"
-	if paused {
-		level, message = slog.LevelError, "capture outbox is paused: PostHog refuses the project key or the address is wrong"
+	attrs := []slog.Attr{
+		slog.String("host", l.dest.Host), slog.String("reason", f.Reason),
+		slog.Duration("next_try_in", time.Until(hold).Round(time.Millisecond)),
 	}
-	o.cfg.Logger.LogAttrs(ctx, level, message, slog.String("host", l.dest.Host), slog.String("reason", f.Reason),
-		slog.Duration("next_try_in", time.Until(hold).Round(time.Millisecond)))
+	if paused {
+		o.cfg.Logger.LogAttrs(ctx, slog.LevelError, "capture outbox is paused: PostHog refuses the project key or the address is wrong", attrs...)
+	} else {
+		o.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "capture outbox could not send; trying again", attrs...)
+	}
 	return failure
 }
 
