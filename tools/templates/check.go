@@ -17,9 +17,11 @@ var toolName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 
 var paramName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`) })
 
+var definitionValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\w*)\}`) })
+
 // check holds a template to what a tool and its statement need.
 func (t *Template) check() error {
-	for _, c := range []func() error{t.checkHead, t.checkParams, t.checkSQL} {
+	for _, c := range []func() error{t.checkHead, t.checkParams, t.checkDefinition, t.checkSQL} {
 		if err := c(); err != nil {
 			return err
 		}
@@ -106,6 +108,21 @@ func (t *Template) checkParams() error {
 	}
 	if t.Cursor != "" && !slices.ContainsFunc(t.Params, func(p Param) bool { return p.Name == "cursor" && p.Type == "string" }) {
 		return t.fault(t.headLine("cursor:"), "cursor: %s continues a list, but there is no parameter cursor of type string", t.Cursor)
+	}
+	return nil
+}
+
+// checkDefinition holds the definition's values to the parameters, as an answer
+// would show the braces of an unknown one.
+func (t *Template) checkDefinition() error {
+	names := conditions(t.Definition)
+	for _, m := range definitionValue().FindAllStringSubmatch(t.Definition, -1) {
+		names = append(names, m[1])
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(t.Params, func(p Param) bool { return p.Name == name }) {
+			return t.fault(t.headLine("definition:"), "definition: {%s} is no parameter; parameters are %s", name, t.names())
+		}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 func TestBuiltinFiles(t *testing.T) {
 	t.Parallel()
 	names := files(builtin, "builtin")
-	require.Len(t, names, 5)
+	require.Len(t, names, 11)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -27,6 +27,7 @@ func TestBuiltinFiles(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "builtin/"+tpl.Name+".hogql", name)
 			require.NotEmpty(t, tpl.Definition, "an answer must say what it counts")
+			require.LessOrEqual(t, toolstest.Cost(t, tpl.tool()), 200, "tokens")
 			sample := map[string]any{}
 			for _, p := range tpl.Params {
 				if p.isProperty() {
@@ -154,6 +155,7 @@ func TestLoadSaysWhatIsWrongAndWhere(t *testing.T) {
 		"optional in the open":  {strings.Replace(strings.Replace(good, "/* if events */", "", 1), "/* end */", "", 1), 13, "events is optional without a default"},
 		"expression":            {edit("{days}", "{days + 1}"), 12, "braces hold an expression"},
 		"offset":                {edit("LIMIT {limit}", "LIMIT {limit} OFFSET 5"), 16, "OFFSET"},
+		"definition":            {edit("params:", "definition: Counts for {weeks}.\nparams:"), 5, "{weeks} is no parameter"},
 		"property in the air":   {strings.Replace(edit("type: list", "type: properties, default: [plan]"), "event IN {events}", "event IN ({events})", 1), 13, "only be a column"},
 		"property without one":  {edit("type: list", "type: property"), 7, "needs a default or required"},
 	}
@@ -201,7 +203,7 @@ func TestExpandReadsNoNameAsAPlaceholder(t *testing.T) {
 
 func BenchmarkTools(b *testing.B) {
 	for b.Loop() {
-		if len(Tools().Tools) != 6 {
+		if len(Tools().Tools) != 12 {
 			b.Fatal("a built-in template is missing")
 		}
 	}

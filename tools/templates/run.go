@@ -170,14 +170,21 @@ func (t *Template) columns(columns []string, args map[string]any) []string {
 	return out
 }
 
-// define writes the definition with the values of this call.
+// plainSpace closes the gaps that optional parts left.
+func plainSpace(s string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), " .", ".")
+}
+
+// define writes the definition with the values of this call. The condition of
+// an optional part that the definition does not speak of is added to it.
 func (t *Template) define(args map[string]any) string {
 	pairs := make([]string, 0, 2*len(t.Params))
 	for _, p := range t.Params {
 		pairs = append(pairs, "{"+p.Name+"}", shown(args[p.Name]))
 	}
 	var text strings.Builder
-	text.WriteString(strings.NewReplacer(pairs...).Replace(strings.TrimSpace(t.Definition)))
+	words := choose(t.Definition, func(name string) bool { return given(args[name]) })
+	text.WriteString(strings.NewReplacer(pairs...).Replace(plainSpace(words)))
 	for _, name := range conditions(t.sql) {
 		if !given(args[name]) || name == "cursor" || strings.Contains(t.Definition, "{"+name+"}") {
 			continue

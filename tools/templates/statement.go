@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,11 +30,13 @@ func choose(sql string, given func(name string) bool) string {
 	})
 }
 
-// conditions names the parameters that optional parts hang on.
+// conditions names the parameters that optional parts hang on, each once.
 func conditions(sql string) []string {
 	var names []string
 	for _, m := range optionalPart().FindAllStringSubmatch(sql, -1) {
-		names = append(names, m[1])
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
 	}
 	return names
 }

@@ -8,7 +8,7 @@
 //	/* if name */ ... /* end */   a part that is left out when name was not given
 //	{real_users}                  on events: false for internal and test users
 //
-// A parameter called limit is the number of rows; one more is asked for, so
+// The definition may hold optional parts too. A parameter called limit is the number of rows; one more is asked for, so
 // that the answer can say whether more exist.
 package templates
 
