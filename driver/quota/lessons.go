@@ -42,7 +42,7 @@ type lessons struct {
 
 // history is the recent refusals of one window.
 type history struct {
-	refusals []time.Time // those that the model did not expect, of the last hour
+	refusals []time.Time // those that the model did not expect, of the last hour or twelve windows
 	under    int         // episodes in a row below demoteBelow
 	episode  time.Time   // start of the latest
 	demoted  int         // limit that was logged
@@ -64,6 +64,33 @@ func (s *lessons) graceNow(now time.Time) time.Duration {
 		s.grace, s.graceAt = max(minGrace, s.grace/2), s.graceAt.Add(graceDecay)
 	}
 	return s.grace
+}
+
+// nearlyFull is the part of a long window from which on a short Retry-After
+// may well be its own.
+const nearlyFull = 0.95
+
+// blame guesses which window a 429 came from: a wait longer than a window
+// cannot be that window's, and a short one may be that of a long window which
+// is nearly full, or which the short one was blamed for a moment ago: a short
+// window that is closed, and filled with strangers, does not surprise again.
+// It gives -1 without a wait.
+func (s *lessons) blame(windows []Window, usage []Usage, retryAfter time.Duration, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if retryAfter <= 0 {
+		return -1
+	}
+	for i, w := range windows[:len(windows)-1] {
+		next := usage[i+1]
+		nextFull := float64(next.Used+next.Reserved) >= nearlyFull*float64(windows[i+1].Limit)
+		h := s.windows[w.Name]
+		again := h != nil && !usage[i].Shut && now.Sub(h.episode) < 2*w.Per
+		if retryAfter <= w.Per && !nextFull && !again && !next.Shut {
+			return i
+		}
+	}
+	return len(windows) - 1
 }
 
 // refused learns from a refusal of the window, whose log says u.
@@ -93,7 +120,7 @@ func (s *lessons) refused(w Window, u Usage, now time.Time) Refusal {
 		}
 		return r
 	}
-	h.refusals = slices.DeleteFunc(h.refusals, func(t time.Time) bool { return now.Sub(t) > time.Hour })
+	h.refusals = slices.DeleteFunc(h.refusals, func(t time.Time) bool { return now.Sub(t) > max(time.Hour, 12*w.Per) })
 	h.refusals = append(h.refusals, now)
 	h.distrust(w, u.BurnPerMin, newEpisode, now)
 
@@ -107,6 +134,9 @@ func (s *lessons) refused(w Window, u Usage, now time.Time) Refusal {
 		}
 		h.episode = now
 		h.under++
+		if slices.Contains(tiers(w), learnedLimit(w, ours)) {
+			h.under++ // just a tier of PostHog's: no chance
+		}
 		if !under {
 			h.under = 0
 		}
@@ -116,13 +146,15 @@ func (s *lessons) refused(w Window, u Usage, now time.Time) Refusal {
 		r.Limit, r.For, r.Learned = learnedLimit(w, ours), forgetLesson, true
 		s.demote(h, w, r.Limit)
 	case n >= 3 && under:
-		r.Limit, r.For = beside(limit, ours, 10), forgetLesson
+		r.Limit, r.For = beside(ours, 5), forgetLesson
 	case n >= 3:
-		r.Limit, r.For = beside(limit, ours, 10), 4*time.Hour
+		r.Limit, r.For = beside(ours, 5), 4*time.Hour
+	case n == 2 && under:
+		r.Limit, r.For = learnedLimit(w, ours), forgetLesson
 	case n == 2:
-		r.Limit, r.For = beside(limit, ours, 20), time.Hour
+		r.Limit, r.For = learnedLimit(w, ours), time.Hour
 	default:
-		r.Limit, r.For = beside(limit, ours, 20), 10*time.Minute
+		r.Limit, r.For = learnedLimit(w, ours), max(10*time.Minute, 6*w.Per)
 	}
 	return r
 }
@@ -138,9 +170,9 @@ func (s *lessons) demote(h *history, w Window, limit int) {
 		slog.Duration("for", forgetLesson))
 }
 
-// beside gives what is left to us beside strangers, less a part of the limit
-// because they are not regular.
-func beside(limit, ours, part int) int { return max(1, ours-max(1, limit/part)) }
+// beside gives what is left to us beside strangers, less a part of it because
+// they are not regular.
+func beside(ours, part int) int { return max(1, ours-max(1, ours/part)) }
 
 // learnedLimit takes the tier of PostHog's that fits what it let us have, or
 // that itself, less a little.
@@ -150,7 +182,7 @@ func learnedLimit(w Window, ours int) int {
 			return tier
 		}
 	}
-	return beside(w.Limit, ours, 20)
+	return beside(ours, 10)
 }
 
 // tiers gives the limits that PostHog is known to set for an hour of queries,

@@ -55,8 +55,8 @@ func (d *drf) arrive() time.Duration {
 }
 
 // visit makes one request as the pipeline does: written at once, on the way
-// for a while, then served for a while.
-func visit(r *Reservation, d *drf, rng *rand.Rand, mean time.Duration) {
+// for a while, then served for a while. It reports whether PostHog took it.
+func visit(r *Reservation, d *drf, rng *rand.Rand, mean time.Duration) bool {
 	wrote := time.Now()
 	time.Sleep(5*time.Millisecond + time.Duration(rng.Int64N(int64(795*time.Millisecond))))
 	refused := d.arrive()
@@ -66,9 +66,10 @@ func visit(r *Reservation, d *drf, rng *rand.Rand, mean time.Duration) {
 	firstByte := time.Now()
 	if refused > 0 {
 		r.Refused(context.Background(), wrote, firstByte, refused)
-		return
+		return false
 	}
 	r.Settle(context.Background(), wrote, firstByte)
+	return true
 }
 
 func TestSaturationIsNeverRefused(t *testing.T) {
@@ -110,7 +111,7 @@ func TestSaturationIsNeverRefused(t *testing.T) {
 				possible := tc.windows * binding.Limit
 				require.Zero(t, server.refused)
 				require.LessOrEqual(t, server.accepted, possible)
-				require.GreaterOrEqual(t, float64(server.accepted), 0.97*float64(possible), "of %d", possible)
+				require.GreaterOrEqual(t, float64(server.accepted), 0.98*float64(possible), "of %d", possible)
 			})
 		})
 	}

@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// nearlyFull is the part of a long window from which on a short Retry-After
-// may well be its own.
-const nearlyFull = 0.95
-
 // Reservation is one slot in every window of a bucket. Exactly one of Settle,
 // Release and Refused ends it; later calls do nothing. The zero value belongs
 // to a bucket without windows.
@@ -52,7 +48,7 @@ func (r *Reservation) Refused(ctx context.Context, wrote, firstByte time.Time, r
 				usage[i].Own = w.Limit
 			}
 		}
-		i := refusing(r.ticket.Windows, usage, retryAfter)
+		i := l.lessons.blame(r.ticket.Windows, usage, retryAfter, time.Now())
 		if i < 0 {
 			return errors.Join(err, l.store.Stamp(ctx, r.ticket, age))
 		}
@@ -98,24 +94,4 @@ func stampOf(wrote, firstByte time.Time, grace time.Duration) time.Time {
 		return wrote.Add(grace)
 	}
 	return now
-}
-
-// refusing guesses which window a 429 came from: a wait longer than a window
-// cannot be that window's, and a short one may be that of a long window which
-// is nearly full. It gives -1 without a wait.
-func refusing(windows []Window, usage []Usage, retryAfter time.Duration) int {
-	if retryAfter <= 0 {
-		return -1
-	}
-	for i, w := range windows {
-		if i == len(windows)-1 {
-			return i
-		}
-		next := usage[i+1]
-		nextFull := float64(next.Used+next.Reserved) >= nearlyFull*float64(windows[i+1].Limit)
-		if retryAfter <= w.Per && !nextFull {
-			return i
-		}
-	}
-	return -1
 }
