@@ -181,12 +181,16 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// breakerChanged logs the changes of a breaker. The breaker's lock is held, so
-// subscribers are told later, by the attempt that changed it.
+// breakerChanged logs the changes of a breaker and eases the load in when it has
+// closed. The breaker's lock is held, so subscribers are told later, by the
+// attempt that changed it.
 func (c *Client) breakerChanged(class Class) func(from, to gobreaker.State) {
 	return func(from, to gobreaker.State) {
 		c.log.LogAttrs(c.life, slog.LevelWarn, "breaker changed", slog.String("class", string(class)),
 			slog.String("from", from.String()), slog.String("to", to.String()))
+		if to == gobreaker.StateClosed {
+			c.bulkheads[class].recovered()
+		}
 	}
 }
 
