@@ -34,6 +34,7 @@ type Limiter struct {
 	queues  map[Bucket]*queue
 	all     []Window          // distinct, in the order of reports
 	sources map[string]string // of their limits, by name: "documented" or "config"
+	classes map[string]string // of the requests that they count, by name
 	lessons *lessons
 }
 
@@ -76,7 +77,7 @@ func New(cfg Config) (*Limiter, error) {
 			}
 		}
 	}
-	l.sources = sourcesOf(l.all)
+	l.sources, l.classes = sourcesOf(l.all), classesOf(l.windows)
 	for b := range cfg.Windows {
 		if _, ok := l.windows[b]; !ok {
 			return nil, fmt.Errorf("quota: there is no bucket %q", b)

@@ -1,10 +1,12 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,6 +23,11 @@ const (
 	// settleFor is how long after a shared log was lost the others may take to
 	// bring back what they know.
 	settleFor = 6 * time.Second
+	// courtesy is how long a process that has used more than its share lets the
+	// others go first.
+	courtesy = 50 * time.Millisecond
+	// courteous stands for the place in the queue of who has done so.
+	courteous = -1
 	// pushChunk bounds the requests of one push.
 	pushChunk = 500
 )
@@ -205,6 +212,12 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 		return g, nil
 	}
 	a.Used = s.local.mine(a.Windows)
+	switch {
+	case a.Waiter == courteous:
+		a.Waiter = 0
+	case a.Waiter == 0 && a.Ahead == 0 && a.Patience > courtesy && s.over(a):
+		return Grant{Wait: courtesy, Window: a.Windows[0].Name, Waiter: courteous}, nil
+	}
 	g, err := s.reserveThere(ctx, a)
 	if errors.Is(err, errReset) {
 		if err = s.pushAll(ctx, s.local.past()); err == nil || errors.Is(err, errReset) {
@@ -230,6 +243,20 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 	s.mu.Unlock()
 	g.Ticket = mine
 	return g, nil
+}
+
+// over reports that this process has used more of a half-used window than its
+// share, while others are there.
+func (s *shared) over(a Ask) bool {
+	live := s.back.live()
+	if live < 2 {
+		return false
+	}
+	longest := slices.MaxFunc(a.Windows, func(a, b Window) int { return cmp.Compare(a.Per, b.Per) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.seen[longest.Name]
+	return a.Used*live >= longest.Limit && 2*(at.own+at.others) >= longest.Limit
 }
 
 // reserveThere asks the store. While others may still have to bring what they
@@ -314,7 +341,7 @@ func (s *shared) share(windows []Window) []Window {
 
 // Withdraw leaves the queue of processes.
 func (s *shared) Withdraw(ctx context.Context, waiter int64) error {
-	if s.isAway() {
+	if waiter == courteous || s.isAway() {
 		return nil
 	}
 	return s.back.Withdraw(ctx, waiter)

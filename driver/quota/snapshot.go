@@ -26,6 +26,7 @@ const pacingHorizon = 15 * time.Minute
 // from now.
 type WindowStatus struct {
 	Name         string   `json:"name"`
+	Class        string   `json:"class"` // of the requests that it counts: "query" or "read" (reads and writes)
 	WindowS      int      `json:"window_s"`
 	Limit        int      `json:"limit"`
 	LimitSource  string   `json:"limit_source"` // "documented", "config" or "learned"
@@ -50,7 +51,7 @@ func (l *Limiter) Snapshot(ctx context.Context) ([]WindowStatus, error) {
 	for i, w := range l.all {
 		u := usage[i]
 		s := WindowStatus{
-			Name: w.Name, WindowS: int(w.Per / time.Second), Limit: u.Limit, LimitSource: l.sources[w.Name],
+			Name: w.Name, Class: l.classes[w.Name], WindowS: int(w.Per / time.Second), Limit: u.Limit, LimitSource: l.sources[w.Name],
 			Used: u.Used, UsedByMe: u.Mine, Reserved: u.Reserved, Remaining: max(0, u.Limit-u.Used-u.Reserved),
 			NextSlotInS: seconds(u.NextSlot), FullResetInS: seconds(u.FullReset),
 			BurnPerMin: u.BurnPerMin, State: stateOf(w, u),
@@ -69,6 +70,22 @@ func (l *Limiter) Snapshot(ctx context.Context) ([]WindowStatus, error) {
 // StoreName gives the kind of store, and whether it has fallen back.
 func (l *Limiter) StoreName() (name string, degraded bool) {
 	return l.store.Name(), l.store.Degraded()
+}
+
+// classesOf names the class of requests that each window counts, as the driver
+// calls it.
+func classesOf(windows map[Bucket][]Window) map[string]string {
+	out := make(map[string]string)
+	for bucket, set := range windows {
+		for _, w := range set {
+			if bucket == BucketQueries {
+				out[w.Name] = "query"
+			} else if out[w.Name] == "" {
+				out[w.Name] = "read"
+			}
+		}
+	}
+	return out
 }
 
 // sourcesOf tells documented windows from configured ones.

@@ -33,12 +33,8 @@ type sqliteFile struct {
 }
 
 // openSQLite opens or makes the file, readable by its owner only.
-func openSQLite(ctx context.Context, path string) (f *sqliteFile, err error) {
-	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, err
-	}
-	if err := made.Close(); err != nil {
+func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
+	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
 	abs, err := filepath.Abs(path)
@@ -50,7 +46,7 @@ func openSQLite(ctx context.Context, path string) (f *sqliteFile, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f = &sqliteFile{db: db}
+	f := &sqliteFile{db: db}
 	defer func() {
 		if err != nil {
 			_ = f.close()
@@ -59,7 +55,8 @@ func openSQLite(ctx context.Context, path string) (f *sqliteFile, err error) {
 	if f.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	if err = f.setUp(ctx); err != nil {
+	// Several processes that make the file at once are in each other's way.
+	if err = whileBusy(ctx, func() error { return f.setUp(ctx) }); err != nil {
 		return nil, err
 	}
 	for _, s := range []struct {
@@ -82,10 +79,25 @@ func openSQLite(ctx context.Context, path string) (f *sqliteFile, err error) {
 	return f, nil
 }
 
+// makePrivate makes the file when it is not there. One that is there is not
+// touched: closing it would end the locks that this process has on it.
+func makePrivate(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // setUp prepares the connection and, in a new file, the table.
 func (f *sqliteFile) setUp(ctx context.Context) error {
 	for _, pragma := range []string{
-		"PRAGMA busy_timeout = 500", // for the few statements of the opening
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL", // a crash of the machine may cost the latest rows, never the file
 		"PRAGMA journal_size_limit = 1048576",
@@ -126,7 +138,7 @@ func (f *sqliteFile) setUp(ctx context.Context) error {
 	if v != sqliteSchema {
 		return fmt.Errorf("the file has format %d, this program knows %d; name another file", v, sqliteSchema)
 	}
-	return f.exec(ctx, "PRAGMA busy_timeout = 0") // begin waits itself, as long as its context lasts
+	return nil
 }
 
 func (f *sqliteFile) exec(ctx context.Context, text string) error {
@@ -146,9 +158,17 @@ func (f *sqliteFile) close() error {
 
 // begin takes the write lock.
 func (f *sqliteFile) begin(ctx context.Context) error {
+	return whileBusy(ctx, func() error {
+		_, err := f.beginStmt.ExecContext(context.Background())
+		return err
+	})
+}
+
+// whileBusy tries again while others have the file, as long as ctx lasts.
+func whileBusy(ctx context.Context, try func() error) error {
 	pause := 200 * time.Microsecond
 	for start := time.Now(); ; {
-		_, err := f.beginStmt.ExecContext(context.Background())
+		err := try()
 		if !isCode(err, sqlite3.SQLITE_BUSY) {
 			return err
 		}
