@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,17 +22,23 @@ type world struct {
 	path  string
 	procs [2]*Outbox
 
-	events   []Event
-	state    map[string]State // of acknowledged events; Queued until PostHog or the operator settles it
-	dropped  map[string]bool  // by the operator
-	accepted map[string]int   // how often PostHog took it
-	wrong    map[string]bool  // events that PostHog refuses
-	billed   map[string]bool  // events that PostHog drops for its quota
-	down     *Failure         // PostHog's present trouble
+	events  []Event
+	acked   map[string]bool // acknowledged events
+	dropped map[string]bool // by the operator
+
+	// PostHog's side. The lock is never held over a use of the outbox, which
+	// may wait for the clock of the bubble.
+	mu       sync.Mutex
+	accepted map[string]int  // how often PostHog took it
+	wrong    map[string]bool // events that PostHog refuses
+	billed   map[string]bool // events that PostHog drops for its quota
+	down     *Failure        // PostHog's present trouble
 }
 
 func (w *world) send(_ context.Context, _ Destination, events []Event, _ bool) (Answer, error) {
 	time.Sleep(20 * time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.down != nil {
 		return Answer{}, w.down
 	}
@@ -90,13 +97,28 @@ func (w *world) check(t *rapid.T) {
 	}
 	require.Equal(t, bytes, st.Bytes+st.DeadBytes, "the totals are exact")
 	require.LessOrEqual(t, bytes, int64(20_000))
-	for id := range w.state {
+	accepted := w.took()
+	for id := range w.acked {
 		_, kept := where[id]
-		require.True(t, kept || w.accepted[id] > 0 || w.dropped[id], "acknowledged event %s is lost", id)
+		require.True(t, kept || accepted[id] > 0 || w.dropped[id], "acknowledged event %s is lost", id)
 	}
 	for id := range where {
-		require.Contains(t, w.state, id, "an event from nowhere")
+		require.Contains(t, w.acked, id, "an event from nowhere")
 	}
+}
+
+// took gives how often PostHog took each event.
+func (w *world) took() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.accepted)
+}
+
+// ph changes PostHog's side.
+func (w *world) ph(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
 }
 
 func (w *world) add(t *rapid.T) {
@@ -106,9 +128,9 @@ func (w *world) add(t *rapid.T) {
 		ev := sized(len(w.events), rapid.SampledFrom([]int{0, 300}).Draw(t, "size"))
 		switch rapid.IntRange(0, 9).Draw(t, "sort") {
 		case 0:
-			w.wrong[ev.UUID] = true
+			w.ph(func() { w.wrong[ev.UUID] = true })
 		case 1:
-			w.billed[ev.UUID] = true
+			w.ph(func() { w.billed[ev.UUID] = true })
 		case 2:
 			if len(w.events) > 0 {
 				ev = rapid.SampledFrom(w.events).Draw(t, "again")
@@ -124,7 +146,7 @@ func (w *world) add(t *rapid.T) {
 	require.NoError(t, err)
 	for _, ev := range batch {
 		w.events = append(w.events, ev)
-		w.state[ev.UUID] = Queued
+		w.acked[ev.UUID] = true
 		delete(w.dropped, ev.UUID)
 	}
 }
@@ -150,7 +172,7 @@ func walk(t *rapid.T, dir string) {
 	sub, err := os.MkdirTemp(dir, "")
 	require.NoError(t, err)
 	w := &world{
-		path: filepath.Join(sub, "outbox.db"), state: map[string]State{}, dropped: map[string]bool{},
+		path: filepath.Join(sub, "outbox.db"), acked: map[string]bool{}, dropped: map[string]bool{},
 		accepted: map[string]int{}, wrong: map[string]bool{}, billed: map[string]bool{},
 	}
 	defer func() {
@@ -183,18 +205,21 @@ func walk(t *rapid.T, dir string) {
 			require.NoError(t, err)
 			c, err := s.claim(context.Background(), here(), w.procs[0].cfg, false)
 			require.NoError(t, err)
-			for _, r := range c.rows {
-				if !w.wrong[r.UUID] && !w.billed[r.UUID] {
-					w.accepted[r.UUID]++
-					crashed = true
+			w.ph(func() {
+				for _, r := range c.rows {
+					if !w.wrong[r.UUID] && !w.billed[r.UUID] {
+						w.accepted[r.UUID]++
+						crashed = true
+					}
 				}
-			}
+			})
 		},
 		"trouble": func(t *rapid.T) {
-			w.down = rapid.SampledFrom([]*Failure{
+			down := rapid.SampledFrom([]*Failure{
 				nil, nil, {Verdict: Retry, Reason: "down"}, {Verdict: Retry, RetryAfter: time.Minute, Reason: "limited"},
 				{Verdict: Pause, Reason: "key"}, {Verdict: Split, Reason: "large"},
 			}).Draw(t, "failure")
+			w.ph(func() { w.down = down })
 		},
 		"drop": func(t *rapid.T) {
 			dead, err := w.procs[1].ListDead(context.Background(), 3)
@@ -222,17 +247,18 @@ func walk(t *rapid.T, dir string) {
 		},
 	})
 	// In the end PostHog is well, and everything is settled.
-	w.down = nil
+	w.ph(func() { w.down = nil })
 	time.Sleep(15 * time.Minute)
 	w.check(t)
 	st, err := w.procs[0].Status(context.Background())
 	require.NoError(t, err)
 	require.Zero(t, st.Queued, "nothing waits for ever")
+	accepted := w.took()
 	for id := range maps.Keys(w.wrong) {
-		require.Zero(t, w.accepted[id])
+		require.Zero(t, accepted[id])
 	}
 	if !crashed {
-		for id, n := range w.accepted {
+		for id, n := range accepted {
 			if !w.again(id) {
 				require.Equal(t, 1, n, "event %s was sent %d times", id, n)
 			}
