@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/hogql"
 	"github.com/posthog-mcp/posthog-mcp/tools"
@@ -33,6 +34,13 @@ func (t *Template) fault(line int, format string, args ...any) error {
 	return &FileError{File: t.file, Line: line, Reason: fmt.Sprintf(format, args...)}
 }
 
+// faultAt is a fault at an offset of the statement.
+func (t *Template) faultAt(sql string, at int, format string, args ...any) error {
+	before := sql[:min(at, len(sql))]
+	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+	return &FileError{File: t.file, Line: t.line + strings.Count(before, "\n"), Column: column, Reason: fmt.Sprintf(format, args...)}
+}
+
 // headLine finds the line of the front matter that begins with a text, or has
 // it after a brace or dash; the first line when there is none.
 func (t *Template) headLine(text string) int {
@@ -53,6 +61,8 @@ func (t *Template) checkHead() error {
 		return t.fault(t.headLine("title:"), "title: give 1 to 60 characters")
 	case len(t.Doc) < 20 || len(t.Doc) > 600:
 		return t.fault(t.headLine("doc:"), "doc: give 20 to 600 characters that say what the tool answers")
+	case t.Toolset != "" && !toolName().MatchString(t.Toolset):
+		return t.fault(t.headLine("toolset:"), "toolset %q: use 3 to 40 of a-z, 0-9 and _, the first a letter", t.Toolset)
 	case strings.TrimSpace(t.sql) == "":
 		return t.fault(t.line, "there is no statement after the front matter")
 	}
@@ -142,30 +152,29 @@ func (t *Template) checkSQL() error {
 		sql := choose(t.sql, func(string) bool { return all })
 		q, err := hogql.Parse(sql)
 		if syntax, ok := errors.AsType[*hogql.SyntaxError](err); ok {
-			return t.fault(t.line+syntax.Line-1, "%s", syntax.Message)
+			return &FileError{File: t.file, Line: t.line + syntax.Line - 1, Column: syntax.Column, Reason: syntax.Message}
 		}
 		if err != nil {
 			continue // PostHog is the judge of what the parser does not know
 		}
 		columns := columnsOf(q)
 		for _, p := range placeholders(q) {
-			line := t.line + strings.Count(sql[:min(p.at, len(sql))], "\n")
 			i := slices.IndexFunc(t.Params, func(q Param) bool { return q.Name == p.name })
 			switch {
 			case p.name == "":
-				return t.fault(line, "braces hold an expression; only the name of a parameter is allowed")
+				return t.faultAt(sql, p.at, "braces hold an expression; only the name of a parameter is allowed")
 			case p.name == realUsers:
 			case i < 0:
-				return t.fault(line, "placeholder {%s} is no parameter; parameters are %s", p.name, t.names())
+				return t.faultAt(sql, p.at, "placeholder {%s} is no parameter; parameters are %s", p.name, t.names())
 			case t.Params[i].Type == "properties" && !columns[p.at]:
-				return t.fault(line, "{%s} stands for several properties: it can only be a column of the outermost SELECT", p.name)
+				return t.faultAt(sql, p.at, "{%s} stands for several properties: it can only be a column of the outermost SELECT", p.name)
 			case !all && !t.always(i):
-				return t.fault(line, "parameter %s is optional without a default: put its use between /* if %s */ and /* end */", p.name, p.name)
+				return t.faultAt(sql, p.at, "parameter %s is optional without a default: put its use between /* if %s */ and /* end */", p.name, p.name)
 			}
 			used[p.name] = true
 		}
 		if offsets := hogql.Analyze(q).Offsets; len(offsets) > 0 {
-			return t.fault(t.line+strings.Count(sql[:min(offsets[0].Offset, len(sql))], "\n"), "OFFSET is refused by PostHog: continue after the last row's key instead, with cursor")
+			return t.faultAt(sql, offsets[0].Offset, "OFFSET is refused by PostHog: continue after the last row's key instead, with cursor")
 		}
 	}
 	for _, p := range t.Params {

@@ -18,7 +18,8 @@ import (
 // for others, and more: they must be cheap and within PostHog's functions.
 func TestBuiltinFiles(t *testing.T) {
 	t.Parallel()
-	names := files(builtin, "builtin")
+	names, err := files(builtin, "builtin")
+	require.NoError(t, err)
 	require.Len(t, names, 11)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +54,9 @@ func TestBuiltinFiles(t *testing.T) {
 func TestIndexIsTheFiles(t *testing.T) {
 	t.Parallel()
 	var list []*Template
-	for _, name := range files(builtin, "builtin") {
+	names, err := files(builtin, "builtin")
+	require.NoError(t, err)
+	for _, name := range names {
 		tpl, err := load(builtin, name)
 		require.NoError(t, err)
 		list = append(list, tpl)
@@ -111,7 +114,7 @@ func TestLoad(t *testing.T) {
 	require.Empty(t, toolstest.Faults(list[0]))
 	require.Len(t, errs, 2)
 	require.EqualError(t, errs[0], "broken.hogql:1: the first line must be --- and start the front matter")
-	require.EqualError(t, errs[1], "zz_twice.hogql:1: the name count_events is taken by good.hogql")
+	require.EqualError(t, errs[1], "zz_twice.hogql:2: the name count_events is taken by good.hogql")
 
 	list, errs = Load(fstest.MapFS{})
 	require.Empty(t, list)
@@ -178,7 +181,7 @@ func TestLoadSaysWhatIsWrongAndWhere(t *testing.T) {
 func TestLoadRefusesHugeFiles(t *testing.T) {
 	t.Parallel()
 	_, errs := Load(fstest.MapFS{
-		"huge.hogql": {Data: []byte(good + strings.Repeat(" ", maxFile))},
+		"huge.hogql": {Data: []byte(good + strings.Repeat(" ", MaxFileBytes))},
 		"dir.hogql":  {Mode: fs.ModeDir},
 	})
 	require.Len(t, errs, 1)

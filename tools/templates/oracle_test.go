@@ -48,7 +48,9 @@ func statementsForOracle(t *testing.T) []statement {
 		"weekly_report":           {"key_events": []any{"user_signed_up", "payment_failed"}, "days": 7},
 	}
 	var list []statement
-	for _, name := range files(builtin, "builtin") {
+	names, err := files(builtin, "builtin")
+	require.NoError(t, err)
+	for _, name := range names {
 		tpl, err := load(builtin, name)
 		require.NoError(t, err)
 		given, ok := values[tpl.Name]

@@ -19,15 +19,26 @@ var optionalPart = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // choose keeps the optional parts whose parameter is given and drops the
-// others. Line breaks stay, so that places in errors are those of the file.
+// others. Blanks take the place of what goes, so that places in errors are
+// those of the file.
 func choose(sql string, given func(name string) bool) string {
 	return optionalPart().ReplaceAllStringFunc(sql, func(part string) string {
-		m := optionalPart().FindStringSubmatch(part)
-		if given(m[1]) {
-			return m[2]
+		m := optionalPart().FindStringSubmatchIndex(part)
+		if given(part[m[2]:m[3]]) {
+			return blank(part[:m[4]]) + part[m[4]:m[5]] + blank(part[m[5]:])
 		}
-		return strings.Repeat("\n", strings.Count(part, "\n"))
+		return blank(part)
 	})
+}
+
+// blank writes spaces in place of everything but line breaks.
+func blank(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // conditions names the parameters that optional parts hang on, each once.

@@ -15,11 +15,7 @@ package templates
 import (
 	"embed"
 	"encoding/json"
-	"fmt"
 	"io/fs"
-	"path"
-	"slices"
-	"strings"
 
 	"github.com/posthog-mcp/posthog-mcp/tools"
 )
@@ -56,85 +52,4 @@ func Tools() tools.Set {
 		}
 	}
 	return set
-}
-
-// FileError says what is wrong with a template file.
-type FileError struct {
-	File   string
-	Line   int // from 1; 0 when the file as a whole is meant
-	Reason string
-}
-
-// Error gives file, line and reason in one line.
-func (e *FileError) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Reason
-	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
-}
-
-// Load reads the *.hogql files at the root of a directory, in the order of
-// their names. A file that is wrong is reported as a *FileError and the others
-// still load.
-func Load(dir fs.FS) ([]tools.Tool, []error) {
-	var list []tools.Tool
-	var errs []error
-	from := map[string]string{}
-	for _, name := range files(dir, ".") {
-		t, err := load(dir, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if first, twice := from[t.Name]; twice {
-			errs = append(errs, &FileError{File: name, Line: 1, Reason: fmt.Sprintf("the name %s is taken by %s", t.Name, first)})
-			continue
-		}
-		from[t.Name] = name
-		list = append(list, t.tool())
-	}
-	return list, errs
-}
-
-// load reads and checks one file.
-func load(dir fs.FS, name string) (*Template, error) {
-	raw, err := readFile(dir, name)
-	if err != nil {
-		return nil, err
-	}
-	t, err := parse(name, raw)
-	if err != nil {
-		return nil, err
-	}
-	return t, t.check()
-}
-
-const maxFile = 256 << 10
-
-func readFile(dir fs.FS, name string) (string, error) {
-	info, err := fs.Stat(dir, name)
-	if err == nil && info.Size() > maxFile {
-		return "", &FileError{File: name, Reason: fmt.Sprintf("%d bytes are more than the %d of a template", info.Size(), maxFile)}
-	}
-	raw, err := fs.ReadFile(dir, name)
-	if err != nil {
-		return "", &FileError{File: name, Reason: err.Error()}
-	}
-	return string(raw), nil
-}
-
-// files lists the template files of a directory, sorted.
-func files(dir fs.FS, root string) []string {
-	entries, err := fs.ReadDir(dir, root)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() && strings.HasSuffix(e.Name(), ".hogql") && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, path.Join(root, e.Name()))
-		}
-	}
-	slices.Sort(names)
-	return names
 }
