@@ -257,14 +257,14 @@ func TestRedisKilledMidRun(t *testing.T) {
 
 // redisServer is a real server of our own.
 type redisServer struct {
-	t    *testing.T
+	t    testing.TB
 	addr string
 	cmd  *exec.Cmd
 }
 
 // realRedis starts a redis-server without a file. Where there is none the test
 // is left out, aloud; in CI that is a failure.
-func realRedis(t *testing.T) *redisServer {
+func realRedis(t testing.TB) *redisServer {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
