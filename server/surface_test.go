@@ -20,23 +20,34 @@ import (
 // Budgets of the default list, in o200k tokens of name, description and input
 // schema, and in bytes of one schema.
 const (
-	maxListTokens  = 4_500
+	maxListTokens  = 4_500  // the default toolset
+	maxAllTokens   = 12_000 // every toolset
 	maxMeanTokens  = 150
 	maxSchemaBytes = 4_000
 )
 
-func registry(t *testing.T) *tools.Registry {
+// registry offers the toolsets named, or all of them.
+func registry(t *testing.T, toolsets ...string) *tools.Registry {
 	t.Helper()
-	r, err := tools.New(tools.Config{Sets: server.Areas()})
+	r, err := tools.New(tools.Config{Sets: server.Areas(), Toolsets: toolsets})
 	require.NoError(t, err)
 	return r
 }
 
-func TestDefaultListFitsItsBudget(t *testing.T) {
+func TestListsFitTheirBudgets(t *testing.T) {
 	t.Parallel()
+	core := registry(t, tools.DefaultToolset)
+	total := seenTokens(t, core)
+	require.LessOrEqual(t, total, maxListTokens)
+	require.LessOrEqual(t, total, maxMeanTokens*len(core.List()))
+	require.LessOrEqual(t, seenTokens(t, registry(t)), maxAllTokens)
+}
+
+// seenTokens counts what a model sees of a list.
+func seenTokens(t *testing.T, r *tools.Registry) int {
+	t.Helper()
 	codec, err := tokenizer.Get(tokenizer.O200kBase)
 	require.NoError(t, err)
-	r := registry(t)
 	total := 0
 	for _, tool := range r.List() {
 		s := tool.Spec()
@@ -51,8 +62,7 @@ func TestDefaultListFitsItsBudget(t *testing.T) {
 		total += n
 	}
 	t.Logf("%4d in all, %d tools", total, len(r.List()))
-	require.LessOrEqual(t, total, maxListTokens)
-	require.LessOrEqual(t, total, maxMeanTokens*len(r.List()))
+	return total
 }
 
 // Names are kept from the driver that this one replaces: agents and scripts
@@ -60,7 +70,7 @@ func TestDefaultListFitsItsBudget(t *testing.T) {
 func TestEveryKeptNameIsServed(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
-	r := registry(t)
+	r := registry(t, tools.DefaultToolset)
 	for _, tool := range r.List() {
 		names[tool.Spec().Name] = true
 		for _, alias := range tool.Spec().Aliases {
@@ -83,9 +93,9 @@ func TestEveryKeptNameIsServed(t *testing.T) {
 	}
 }
 
-func TestPromptsNameToolsThatExist(t *testing.T) {
+func TestPromptsNameToolsOfTheDefaultList(t *testing.T) {
 	t.Parallel()
-	r := registry(t)
+	r := registry(t, tools.DefaultToolset)
 	for _, p := range prompts.All() {
 		for _, name := range p.Tools {
 			_, ok := r.Get(name)

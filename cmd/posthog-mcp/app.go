@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/posthog-mcp/posthog-mcp/driver"
 	"github.com/posthog-mcp/posthog-mcp/driver/posthogtest"
@@ -16,15 +17,19 @@ import (
 // toolFlags choose which tools are offered and how they answer.
 type toolFlags struct {
 	ReadOnly  bool     `help:"Hide every tool that changes something in PostHog."`
-	Toolsets  []string `placeholder:"NAME" help:"Offer only these toolsets."`
+	Toolsets  []string `default:"core" placeholder:"NAME" help:"Offer these toolsets: core, analytics, errors, or all."`
 	AllowTool []string `placeholder:"NAME" help:"Offer only these tools."`
 	DenyTool  []string `placeholder:"NAME" help:"Never offer these tools."`
 	OutputDir string   `placeholder:"DIR" help:"Where exports are written; default: posthog-mcp/exports in the user's cache folder."`
 }
 
 func (f toolFlags) registry(log *slog.Logger) (*tools.Registry, error) {
+	toolsets := f.Toolsets
+	if slices.Contains(toolsets, "all") {
+		toolsets = nil
+	}
 	return tools.New(tools.Config{
-		Sets: server.Areas(), Toolsets: f.Toolsets, ReadOnly: f.ReadOnly,
+		Sets: server.Areas(), Toolsets: toolsets, ReadOnly: f.ReadOnly,
 		Allow: f.AllowTool, Deny: f.DenyTool, OutputDir: f.outputDir(), Logger: log,
 	})
 }

@@ -152,7 +152,10 @@ func TestToolsListsEverything(t *testing.T) {
 		Input json.RawMessage `json:"inputSchema"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(p.out), &list))
-	require.GreaterOrEqual(t, len(list), 27)
+	require.Len(t, list, 27)
+	every := start(t, nil, "", "tools", "--toolsets", "all")
+	require.Equal(t, 0, every.code, every.err)
+	require.Greater(t, strings.Count(every.out, "\n"), len(list))
 	p = start(t, nil, "", "tools", "--read-only")
 	require.Contains(t, p.out, "get_cohorts")
 	require.NotContains(t, p.out, "create_cohort")
