@@ -81,8 +81,8 @@ func onBackground(t *testing.T, b *background, f func(t *testing.T, c *Client)) 
 	})
 }
 
-func runAsync(ctx context.Context, c *Client) (numbered, error) {
-	var out numbered
+func runAsync(ctx context.Context, c *Client) (numberedAnswer, error) {
+	var out numberedAnswer
 	err := c.runNodeAsync(ctx, "get_experiment_results", map[string]any{"kind": "ExperimentQuery"}, "async", &out)
 	return out, err
 }

@@ -52,14 +52,14 @@ func cachingClient(t *testing.T, u http.RoundTripper, edit ...func(*Config)) *Cl
 	}}, edit...)...)
 }
 
-// numbered is the answer of an upstream without a body of its own.
-type numbered struct{ N int }
+// numberedAnswer is the answer of an upstream without a body of its own.
+type numberedAnswer struct{ N int }
 
 // get makes the call and gives the number of the request that answered it.
 func get(t *testing.T, c *Client, r request) (int, TraceData) {
 	t.Helper()
 	ctx, trace := WithTrace(t.Context())
-	var out numbered
+	var out numberedAnswer
 	require.NoError(t, c.do(ctx, r, &out))
 	return out.N, trace.Data()
 }
@@ -299,7 +299,7 @@ func TestStale(t *testing.T) {
 				u.took.Store(int64(tc.took))
 				ctx, trace := WithTrace(t.Context())
 				start := time.Now()
-				var out numbered
+				var out numberedAnswer
 				err := c.do(ctx, hogqlRequest(), &out)
 				require.Equal(t, tc.stale, err == nil, "%v", err)
 				require.Equal(t, tc.stale, trace.Data().Stale)
@@ -364,7 +364,7 @@ func TestFresh(t *testing.T) {
 	c := cachingClient(t, u)
 	get(t, c, hogqlRequest())
 	require.Contains(t, last.Load(), `"refresh":"blocking"`)
-	var out numbered
+	var out numberedAnswer
 	require.NoError(t, c.do(WithFresh(t.Context()), hogqlRequest(), &out))
 	require.Equal(t, 2, out.N)
 	require.Contains(t, last.Load(), `"refresh":"force_blocking"`, "PostHog has a cache too")

@@ -139,7 +139,13 @@ func (g *flights) wait(ctx context.Context, fk flightKey, f *flight, k *call) (*
 // outcome gives what a flight that is done came to. Whose time it was that
 // ended, the caller knows better.
 func (f *flight) outcome(ctx context.Context, k *call) (*answer, error) {
-	if ctx.Err() != nil && KindOf(f.err) == KindTimeout {
+	if KindOf(f.err) != KindTimeout {
+		return f.ans, f.err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done() // both ended at the same moment
+	}
+	if ctx.Err() != nil {
 		return nil, k.contextFault(ctx).err
 	}
 	return f.ans, f.err

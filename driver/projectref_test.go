@@ -143,3 +143,24 @@ func TestManyProjectsAreCut(t *testing.T) {
 	require.ErrorContains(t, err, "15 more")
 	require.Less(t, len(err.Error()), 1000)
 }
+
+// TestKnownProject: any operation that reads the project makes its name known,
+// and nothing is asked for it.
+func TestKnownProject(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, reply(200, `{"id":7,"name":"Lumen Notes","timezone":"Europe/Berlin","api_token":"phc_x"}`))
+	c := clientFor(t, s.URL)
+	ref, ok := c.KnownProject()
+	require.True(t, ok)
+	require.Equal(t, ProjectRef{ID: 7}, ref)
+	_, err := c.HealthCheck(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, s.count())
+	ref, ok = c.KnownProject()
+	require.True(t, ok)
+	require.Equal(t, ProjectRef{ID: 7, Name: "Lumen Notes", TimeZone: "Europe/Berlin"}, ref)
+	require.Equal(t, 1, s.count())
+
+	_, ok = clientFor(t, s.URL, func(cfg *Config) { cfg.ProjectID = 0 }).KnownProject()
+	require.False(t, ok)
+}

@@ -62,7 +62,7 @@ func TestStatusShape(t *testing.T) {
 	first, ok := windows[0].(map[string]any)
 	require.True(t, ok)
 	for key, value := range map[string]any{
-		"name": "api_queries_burst", "window_s": 60.0, "limit": 240.0, "limit_source": "documented", "used": 0.0, "reserved": 0.0,
+		"name": "api_queries_burst", "class": "query", "used_by_me": 0.0, "window_s": 60.0, "limit": 240.0, "limit_source": "documented", "used": 0.0, "reserved": 0.0,
 		"remaining": 240.0, "next_slot_in_s": 0.0, "full_reset_in_s": 0.0, "burn_per_min": 0.0, "exhausted_in_s": nil, "state": "ok",
 	} {
 		require.Contains(t, first, key)
