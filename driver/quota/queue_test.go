@@ -57,7 +57,11 @@ func TestAPrincipalsQueueIsBounded(t *testing.T) {
 		ctx, cancel := context.WithCancel(WithPrincipal(t.Context(), "a"))
 		var wg sync.WaitGroup
 		for range maxQueue {
-			wg.Go(func() { _, _ = l.Acquire(ctx, BucketQueries) })
+			wg.Go(func() {
+				if r, err := l.Acquire(ctx, BucketQueries); err == nil {
+					r.Settle(ctx, time.Now(), time.Now())
+				}
+			})
 		}
 		synctest.Wait()
 		_, err := l.Acquire(ctx, BucketQueries)
