@@ -56,8 +56,8 @@ func advise(st capture.Status) string {
 		}
 	}
 	switch {
-	case st.MovedAside != "":
-		return "A damaged outbox was moved aside; its events are not sent."
+	case len(st.Damaged) > 0:
+		return "An earlier outbox file is damaged and its events are not sent; recover what is in it, or delete it."
 	case st.Dead > 0:
 		return "Some events were refused: correct and capture them again, or requeue or drop them with posthog-mcp outbox."
 	case st.Bytes+st.DeadBytes > st.MaxBytes*8/10:

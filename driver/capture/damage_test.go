@@ -34,7 +34,7 @@ func place(t testing.TB, content []byte) string {
 	return path
 }
 
-func TestADamagedFileIsMovedAsideAndANewOneBegun(t *testing.T) {
+func TestAfterADamagedFileANewOneIsBegun(t *testing.T) {
 	t.Parallel()
 	good := filled(t)
 	broken := map[string][]byte{
@@ -52,11 +52,11 @@ func TestADamagedFileIsMovedAsideAndANewOneBegun(t *testing.T) {
 			o := open(t, &receiver{}, at(path))
 			ev := event(1)
 			require.NoError(t, o.Add(t.Context(), here(), ev))
-			moved := status(t, o).MovedAside
-			require.Contains(t, moved, path+".corrupt-")
-			kept, err := os.ReadFile(moved)
+			require.Equal(t, []string{path}, status(t, o).Damaged)
+			require.FileExists(t, path+".2")
+			kept, err := os.ReadFile(path)
 			require.NoError(t, err)
-			require.Equal(t, content, kept, "nothing of the damaged file is thrown away")
+			require.Equal(t, content[100:], kept[100:], "nothing of the damaged file is thrown away")
 			require.NoError(t, o.Flush(t.Context()))
 			require.Equal(t, []State{Accepted}, states(t, o, ev))
 		})
@@ -79,10 +79,10 @@ func TestSeveralFindersOfDamageKeepOneFile(t *testing.T) {
 	}
 	wg.Wait()
 	o := open(t, r, at(path))
-	require.Equal(t, 6, status(t, o).Queued, "nobody's file was moved away under it")
-	moved, err := filepath.Glob(path + ".corrupt-*")
-	require.NoError(t, err)
-	require.Len(t, moved, 1)
+	require.Equal(t, 6, status(t, o).Queued, "nobody wrote into a file that was given up")
+	require.Equal(t, []string{path}, status(t, o).Damaged)
+	require.FileExists(t, path+".2")
+	require.NoFileExists(t, path+".3")
 }
 
 func TestAFileThatIsNotOursIsLeftAlone(t *testing.T) {

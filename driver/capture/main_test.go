@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv("CHAOS_ROUNDS") == "" && flag.Lookup("rapid.checks").Value.String() == flag.Lookup("rapid.checks").DefValue {
 		// Every step of the model waits for a real disk; make chaos walks on.
-		if err := flag.Set("rapid.checks", "12"); err != nil {
+		if err := flag.Set("rapid.checks", "8"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}

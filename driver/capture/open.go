@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
 )
@@ -36,44 +35,57 @@ func damaged(err error) bool {
 // store is an open outbox file.
 type store struct {
 	db   *sql.DB
-	path string
+	base string      // the outbox's path
+	path string      // this file, see current
 	file os.FileInfo // which file it is, to notice when it is replaced
 }
 
-// openStore opens or makes the outbox. A damaged file is moved aside and a new
-// one begun; moved says where to, "" otherwise.
-func openStore(ctx context.Context, path string) (s *store, moved string, err error) {
-	s, err = openFile(ctx, path)
-	if err == nil || !damaged(err) {
-		return s, "", err
+// current gives the file in use. A damaged file stays where it is, since other
+// processes may have it open, and SQLite removes its log by name; the next one
+// has a number: outbox.db, outbox.db.2 and so on.
+func current(path string) (file string, n int) {
+	file, n = path, 1
+	for {
+		next := generation(path, n+1)
+		if _, err := os.Stat(next); err != nil {
+			return file, n
+		}
+		file, n = next, n+1
 	}
-	// Two processes may find the damage at once, and the second must not move
-	// away what the first has begun anew. A second database serves as the
-	// lock: it is free again when its holder dies.
-	guard, guardErr := sql.Open("sqlite", dsn(path+".repair"))
-	if guardErr != nil {
-		return nil, "", errors.Join(err, guardErr)
+}
+
+func generation(path string, n int) string {
+	if n <= 1 {
+		return path
 	}
-	defer func() { _ = guard.Close() }()
-	tx, guardErr := guard.BeginTx(ctx, nil) // immediate: one holder at a time
-	if guardErr != nil {
-		return nil, "", errors.Join(err, guardErr)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if s, err = openFile(ctx, path); err == nil || !damaged(err) {
-		return s, "", err
-	}
-	moved = path + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000000000")
-	if err := os.Rename(path, moved); err != nil {
-		return nil, "", err
-	}
-	for _, suffix := range []string{"-wal", "-shm"} { // they belong to the old file
-		if err := os.Rename(path+suffix, moved+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, moved, err
+	return fmt.Sprintf("%s.%d", path, n)
+}
+
+// openStore opens or makes the outbox. After a damaged file a new one is
+// begun; lost names the damaged one, "" when there was none.
+func openStore(ctx context.Context, path string) (s *store, lost string, err error) {
+	for range 4 {
+		file, n := current(path)
+		s, err = openFile(ctx, file)
+		if err == nil {
+			s.base = path
+			return s, lost, nil
+		}
+		if !damaged(err) {
+			return nil, lost, err
+		}
+		lost = file
+		f, makeErr := os.OpenFile(generation(path, n+1), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		switch {
+		case makeErr == nil:
+			if err := f.Close(); err != nil {
+				return nil, lost, err
+			}
+		case !errors.Is(makeErr, os.ErrExist): // else another process was faster
+			return nil, lost, errors.Join(err, makeErr)
 		}
 	}
-	s, err = openFile(ctx, path)
-	return s, moved, err
+	return nil, lost, err
 }
 
 // openFile opens the file and makes sure that it is a sound outbox of ours.
@@ -193,11 +205,40 @@ func damagedUnless(ctx context.Context, err error) error {
 	return err
 }
 
-// replaced reports whether the path names another file by now, or none: then
-// what is written here would be lost.
+// replaced reports whether the outbox is in another file by now, or in none:
+// then what is written here would not be sent.
 func (s *store) replaced() bool {
+	file, _ := current(s.base)
+	return file != s.path || s.removed()
+}
+
+// removed reports whether the name means another file by now, or none.
+func (s *store) removed() bool {
 	info, err := os.Stat(s.path)
 	return err != nil || !os.SameFile(info, s.file)
 }
 
-func (s *store) close() error { return s.db.Close() }
+func (s *store) close() error {
+	if s.removed() {
+		s.leaveLog()
+	}
+	return s.db.Close()
+}
+
+// leaveLog keeps SQLite from removing the log by its name, which may be that
+// of another file's log by now.
+func (s *store) leaveLog() {
+	ctx := context.Background()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return // closed already
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.Raw(func(c any) error {
+		if fc, ok := c.(sqlite.FileControl); ok {
+			_, err := fc.FileControlPersistWAL("main", 1)
+			return err
+		}
+		return nil
+	})
+}

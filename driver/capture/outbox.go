@@ -27,9 +27,8 @@ type Outbox struct {
 	lanes   map[string]*lane
 	changed chan struct{} // closed and replaced whenever the fate of events is known
 	started bool
-	closed  bool   // nothing is added any more
-	shut    bool   // the file is not opened any more
-	moved   string // where a damaged file was moved to
+	closed  bool // nothing is added any more
+	shut    bool // the file is not opened any more
 
 	opening chan struct{} // held by whoever opens or closes the file
 }
@@ -68,7 +67,8 @@ func (o *Outbox) Path() string { return o.cfg.Path }
 // exists reports whether there is a file: asking for the state of an outbox
 // that was never used should not make one.
 func (o *Outbox) exists() bool {
-	_, err := os.Stat(o.cfg.Path)
+	file, _ := current(o.cfg.Path)
+	_, err := os.Stat(file)
 	return err == nil
 }
 
@@ -93,16 +93,13 @@ func (o *Outbox) use(ctx context.Context) (*store, error) {
 	if s != nil {
 		o.forget(s)
 	}
-	s, moved, err := openStore(ctx, o.cfg.Path)
-	if moved != "" {
-		o.cfg.Logger.LogAttrs(ctx, slog.LevelError, "capture outbox was damaged and moved aside; its events are not sent",
-			slog.String("path", o.cfg.Path), slog.String("moved_to", moved))
+	s, lost, err := openStore(ctx, o.cfg.Path)
+	if lost != "" {
+		o.cfg.Logger.LogAttrs(ctx, slog.LevelError, "capture outbox is damaged; a new file is begun and the events in the old one are not sent",
+			slog.String("damaged", lost))
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if moved != "" {
-		o.moved = moved
-	}
 	if err != nil {
 		return nil, &StoreError{o.cfg.Path, err}
 	}
@@ -150,23 +147,34 @@ func (o *Outbox) Add(ctx context.Context, dest Destination, events ...Event) err
 	if o.isClosed() {
 		return ErrClosed
 	}
-	err := o.keep(ctx, dest, events)
-	if err != nil && damaged(err) {
-		err = o.keep(ctx, dest, events) // into the file that replaces it
-	}
-	if err != nil {
+	if err := o.keep(ctx, dest, events); err != nil {
 		return err
 	}
 	o.serve(dest, len(events), bytes)
 	return nil
 }
 
+// keep stores the events in the file that is the outbox at the end of it: it
+// may turn out damaged, or be given up by another process, meanwhile.
 func (o *Outbox) keep(ctx context.Context, dest Destination, events []Event) error {
-	s, err := o.use(ctx)
-	if err != nil {
-		return err
+	var err error
+	for range 4 {
+		var s *store
+		if s, err = o.use(ctx); err != nil {
+			return err
+		}
+		err = o.failed(s, s.add(ctx, dest, events, o.cfg.MaxBytes))
+		if err == nil && !s.replaced() {
+			return nil
+		}
+		if err != nil && !damaged(err) {
+			return err
+		}
 	}
-	return o.failed(s, s.add(ctx, dest, events, o.cfg.MaxBytes))
+	if err == nil {
+		err = &StoreError{o.cfg.Path, errors.New("the file is removed again and again")}
+	}
+	return err
 }
 
 // Serve makes this process send what waits for a destination, also what other

@@ -250,7 +250,7 @@ func TestKilledAtAnyMomentNothingAcknowledgedIsLost(t *testing.T) {
 	st, err := o.Status(ctx)
 	require.NoError(t, err)
 	require.Zero(t, st.Queued+st.Dead)
-	require.Empty(t, st.MovedAside, "a crash does not damage the file")
+	require.Empty(t, st.Damaged, "a crash does not damage the file")
 	require.NoError(t, o.Close(ctx))
 
 	stored := in.stored("crash")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"os"
 	"time"
 )
@@ -114,15 +113,15 @@ type Status struct {
 	Queued       int                 `json:"queued"`
 	Bytes        int64               `json:"bytes"`
 	MaxBytes     int64               `json:"max_bytes"`
-	Leased       int                 `json:"leased"`                // being sent right now
-	Oldest       *time.Time          `json:"oldest,omitempty"`      // when the event that waits longest was added
-	OldestAgeS   float64             `json:"oldest_age_s"`          //
-	Dead         int                 `json:"dead"`                  // dead letters
-	DeadBytes    int64               `json:"dead_bytes"`            //
-	NextTry      *time.Time          `json:"next_try,omitempty"`    // the earliest of a destination in trouble
-	Destinations []DestinationStatus `json:"destinations"`          //
-	MovedAside   string              `json:"moved_aside,omitempty"` // a damaged file that this process replaced
-	Problem      string              `json:"problem,omitempty"`     // the file cannot be used
+	Leased       int                 `json:"leased"`             // being sent right now
+	Oldest       *time.Time          `json:"oldest,omitempty"`   // when the event that waits longest was added
+	OldestAgeS   float64             `json:"oldest_age_s"`       //
+	Dead         int                 `json:"dead"`               // dead letters
+	DeadBytes    int64               `json:"dead_bytes"`         //
+	NextTry      *time.Time          `json:"next_try,omitempty"` // the earliest of a destination in trouble
+	Destinations []DestinationStatus `json:"destinations"`       //
+	Damaged      []string            `json:"damaged,omitempty"`  // earlier files, given up; the events in them are not sent
+	Problem      string              `json:"problem,omitempty"`  // the file cannot be used
 }
 
 // DestinationStatus is what waits for one destination.
@@ -141,7 +140,7 @@ type DestinationStatus struct {
 // Problem and by the error.
 func (o *Outbox) Status(ctx context.Context) (Status, error) {
 	st := Status{Path: o.cfg.Path, MaxBytes: o.cfg.MaxBytes, Destinations: []DestinationStatus{}}
-	if _, err := os.Stat(o.cfg.Path); errors.Is(err, os.ErrNotExist) {
+	if !o.exists() {
 		return st, nil
 	}
 	s, err := o.use(ctx)
@@ -151,9 +150,14 @@ func (o *Outbox) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		st.Problem = err.Error()
 	}
-	o.mu.Lock()
-	st.MovedAside = o.moved
-	o.mu.Unlock()
+	file, n := current(o.cfg.Path)
+	for i := range n - 1 {
+		if old := generation(o.cfg.Path, i+1); old != file {
+			if _, err := os.Stat(old); err == nil {
+				st.Damaged = append(st.Damaged, old)
+			}
+		}
+	}
 	return st, err
 }
 
