@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/posthog-mcp/posthog-mcp/driver/posthogtest/data"
@@ -46,6 +47,31 @@ func (q *run) period(r *dateRange, interval, defaultFrom string) error {
 		return invalid("date_to is before date_from")
 	}
 	return nil
+}
+
+// periodBefore gives the range of equal length before the query's, with the
+// same times of day. The usual -7d and -14d, which PostHog stretches by the
+// present day, are compared with the seven or fourteen days before.
+func (q *run) periodBefore(dateFrom, dateTo *string, interval string) (from, to time.Time) {
+	wall := func(t time.Time) time.Time {
+		t = t.In(q.snap.TimeZone)
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	}
+	at := func(day, clock time.Time) time.Time {
+		return time.Date(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), q.snap.TimeZone)
+	}
+	first, last := wall(q.from), wall(q.to)
+	length := last.Sub(first)
+	start := first.Add(-length)
+	if dateFrom != nil && dateTo == nil && (interval == "" || interval == "day") {
+		if days, is := strings.CutSuffix(*dateFrom, "d"); is {
+			if n, err := strconv.Atoi(days); err == nil && n%7 == 0 {
+				start = start.AddDate(0, 0, 1)
+			}
+		}
+	}
+	start = wall(at(start, first))
+	return at(start, first), at(start.Add(length), last)
 }
 
 func endOfDay(t time.Time) time.Time {

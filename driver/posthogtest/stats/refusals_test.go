@@ -14,13 +14,17 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	series := `"series":[{"kind":"EventsNode","event":"a"},{"kind":"EventsNode","event":"b"}]`
 	for node, want := range map[string]string{
-		`{"kind":"PathsQuery"}`: `"PathsQuery"`,
+		`{"kind":"SessionsQuery"}`:                                                                                                                 `"SessionsQuery"`,
+		`{"kind":"PathsQuery","funnelPathsFilter":{}}`:                                                                                             "funnelPathsFilter",
+		`{"kind":"PathsQuery","pathsFilter":{"includeEventTypes":["hogql"]}}`:                                                                      `"hogql"`,
+		`{"kind":"PathsQuery","pathsFilter":{"pathGroupings":["/a*"]}}`:                                                                            "pathGroupings",
+		`{"kind":"TrendsQuery",` + series + `,"compareFilter":{"compare":true,"compare_to":"-1y"}}`:                                                "compare_to",
 		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"exclusions":[{"event":"c"}]}}`:                                                    "exclusions",
 		`{"kind":"FunnelsQuery",` + series + `,"funnelsFilter":{"funnelVizType":"trends"}}`:                                                        `"trends"`,
 		`{"kind":"FunnelsQuery",` + series + `,"aggregation_group_type_index":0}`:                                                                  `"aggregation_group_type_index"`,
 		`{"kind":"FunnelsQuery","series":[{"kind":"ActionsNode"},{"kind":"ActionsNode"}]}`:                                                         `"ActionsNode"`,
 		`{"kind":"TrendsQuery",` + series + `,"samplingFactor":0.1}`:                                                                               "samplingFactor",
-		`{"kind":"TrendsQuery",` + series + `,"trendsFilter":{"formula":"A/B"}}`:                                                                   `"formula"`,
+		`{"kind":"TrendsQuery",` + series + `,"trendsFilter":{"formula":"A**B"}}`:                                                                  "A**B",
 		`{"kind":"TrendsQuery",` + series + `,"interval":"minute"}`:                                                                                `"minute"`,
 		`{"kind":"TrendsQuery",` + series + `,"properties":[{"key":"a","operator":"semver_gt","value":"1"}]}`:                                      `"semver_gt"`,
 		`{"kind":"TrendsQuery",` + series + `,"properties":[{"key":"a","type":"hogql","operator":"exact","value":"1"}]}`:                           `"hogql"`,
@@ -55,6 +59,9 @@ func TestRefusals(t *testing.T) {
 		`{"kind":"ExperimentQuery","experiment_id":99,"metric":{}}`:                                "99",
 		`{"kind":"ExperimentQuery","experiment_id":3,"metric":{}}`:                                 "start date",
 		`{"kind":"ErrorTrackingQuery","orderBy":"users"}`:                                          "volumeResolution",
+		`{"kind":"TrendsQuery",` + series + `,"trendsFilter":{"formula":"A/C"}}`:                   "series C",
+		`{"kind":"TrendsQuery",` + series + `,"trendsFilter":{"formula":"A/"}}`:                    "cannot be read",
+		`{"kind":"PathsQuery","pathsFilter":{"stepLimit":1}}`:                                      "stepLimit",
 		`{"kind":"InsightVizNode"}`: "source",
 	} {
 		_, err := Run(t.Context(), shared.Snapshot(), shared, json.RawMessage(node))

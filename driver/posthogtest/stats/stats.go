@@ -1,5 +1,5 @@
 // Package stats answers PostHog's native analysis queries (funnels, trends,
-// retention, lifecycle, stickiness, error tracking, experiments) over the
+// retention, lifecycle, stickiness, paths, error tracking, experiments) over the
 // embedded PostHog's data.
 //
 // Each analysis is written plainly from PostHog's documented behaviour, apart
@@ -38,8 +38,8 @@ func notSupported(format string, args ...any) error {
 }
 
 // Run answers one query node: FunnelsQuery, TrendsQuery, RetentionQuery,
-// LifecycleQuery, StickinessQuery, ErrorTrackingQuery, ExperimentQuery or
-// ExperimentExposureQuery, bare or inside an InsightVizNode. The result has
+// LifecycleQuery, StickinessQuery, PathsQuery, ErrorTrackingQuery,
+// ExperimentQuery or ExperimentExposureQuery, bare or inside an InsightVizNode. The result has
 // the keys of the query endpoint's answer for that kind, without those of its
 // cache. The store gives what is not in the snapshot: settings, experiments
 // and issues.
@@ -70,6 +70,8 @@ func Run(ctx context.Context, snap *data.Snapshot, store *data.Store, node json.
 		return q.lifecycle()
 	case "StickinessQuery":
 		return q.stickiness()
+	case "PathsQuery":
+		return q.paths()
 	case "ErrorTrackingQuery":
 		return q.errorTracking()
 	case "ExperimentQuery":

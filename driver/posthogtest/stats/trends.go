@@ -25,6 +25,7 @@ type trendsQuery struct {
 // only how the application draws it.
 type trendsFilter struct {
 	Display                string `json:"display"`
+	Formula                string `json:"formula"`
 	AggregationAxisFormat  any    `json:"aggregationAxisFormat"`
 	AggregationAxisPrefix  any    `json:"aggregationAxisPrefix"`
 	AggregationAxisPostfix any    `json:"aggregationAxisPostfix"`
@@ -55,8 +56,12 @@ func (q *run) trends() (map[string]any, error) {
 	if len(query.Series) == 0 {
 		return nil, invalid("a trend needs at least one series")
 	}
-	if query.CompareFilter != nil && query.CompareFilter.Compare {
-		return nil, notSupported("compareFilter")
+	if query.CompareFilter != nil && query.CompareFilter.CompareTo != "" {
+		return nil, notSupported("compare_to")
+	}
+	formula, err := readFormula(query.TrendsFilter.Formula, len(query.Series))
+	if err != nil {
+		return nil, err
 	}
 	total := false
 	switch query.TrendsFilter.Display {
@@ -79,22 +84,47 @@ func (q *run) trends() (map[string]any, error) {
 		return nil, err
 	}
 	c := &chart{run: q, step: step, by: by, total: total, many: len(query.Series) > 1, hideOther: query.BreakdownFilter != nil && query.BreakdownFilter.HideOther}
-	c.from = step.start(q.from)
-	if query.DateRange.ExplicitDate || total {
-		c.from = q.from
+	results, err := c.lines(&query, formula, base)
+	if err != nil || query.CompareFilter == nil || !query.CompareFilter.Compare {
+		return q.result(results), err
 	}
-	if c.buckets, err = step.buckets(q.from, q.to); err != nil {
+	before := *q
+	before.from, before.to = q.periodBefore(query.DateRange.DateFrom, query.DateRange.DateTo, query.Interval)
+	earlier := *c
+	earlier.run = &before
+	previous, err := earlier.lines(&query, formula, base)
+	if err != nil {
 		return nil, err
 	}
-	results := []any{}
+	for _, l := range results {
+		l["compare"], l["compare_label"] = true, "current"
+	}
+	for _, l := range previous {
+		l["compare"], l["compare_label"] = true, "previous"
+	}
+	return q.result(append(results, previous...)), nil
+}
+
+// lines computes all series over the chart's range.
+func (c *chart) lines(query *trendsQuery, f *formula, base func(*data.Event) bool) ([]map[string]any, error) {
+	c.from = c.step.start(c.run.from)
+	if query.DateRange.ExplicitDate || c.total {
+		c.from = c.run.from
+	}
+	var err error
+	if c.buckets, err = c.step.buckets(c.run.from, c.run.to); err != nil {
+		return nil, err
+	}
+	series := make([][]map[string]any, len(query.Series))
 	for i := range query.Series {
-		lines, err := c.series(&query.Series[i], i, base)
-		if err != nil {
+		if series[i], err = c.series(&query.Series[i], i, base); err != nil {
 			return nil, err
 		}
-		results = append(results, lines...)
 	}
-	return q.result(results), nil
+	if f != nil {
+		return f.apply(series, c.total)
+	}
+	return slices.Concat(series...), nil
 }
 
 // chart is what the series of one trend share.
@@ -111,7 +141,7 @@ type chart struct {
 
 // series computes the lines of one series: one, or one for each breakdown
 // value, the largest first.
-func (c *chart) series(node *eventsNode, order int, base func(*data.Event) bool) ([]any, error) {
+func (c *chart) series(node *eventsNode, order int, base func(*data.Event) bool) ([]map[string]any, error) {
 	test, err := c.run.step(node)
 	if err != nil {
 		return nil, err
@@ -138,10 +168,10 @@ func (c *chart) series(node *eventsNode, order int, base func(*data.Event) bool)
 		groups[value] = append(groups[value], e)
 	}
 	if c.by == nil {
-		return []any{c.line(node, order, m, groups[""], nil)}, nil
+		return []map[string]any{c.line(node, order, m, groups[""], nil)}, nil
 	}
 	values = c.limit(groups, values, m)
-	lines := make([]any, 0, len(values))
+	lines := make([]map[string]any, 0, len(values))
 	for i := range values {
 		lines = append(lines, c.line(node, order, m, groups[values[i]], &values[i]))
 	}
