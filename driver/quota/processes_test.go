@@ -208,7 +208,7 @@ func requireFair(t *testing.T, reports []workerReport) {
 const fleetTime = 18 * time.Second
 
 // TestTenProcessesOneFile is row 6 of the scoreboard, the first half.
-func TestTenProcessesOneFile(t *testing.T) {
+func TestTenProcessesOneFile(t *testing.T) { //nolint:paralleltest // ten processes want the machine to themselves
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
 		SQLite: filepath.Join(t.TempDir(), "quota.db"), Server: throttled(t, d), Lanes: 4,
@@ -220,7 +220,7 @@ func TestTenProcessesOneFile(t *testing.T) {
 }
 
 // TestTenProcessesOneRedis is row 6 of the scoreboard, the second half.
-func TestTenProcessesOneRedis(t *testing.T) {
+func TestTenProcessesOneRedis(t *testing.T) { //nolint:paralleltest // ten processes want the machine to themselves
 	server := realRedis(t)
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
@@ -234,7 +234,7 @@ func TestTenProcessesOneRedis(t *testing.T) {
 
 // TestRedisKilledMidRun is row 7 of the scoreboard: the server dies a third of
 // the way and comes back empty at two thirds.
-func TestRedisKilledMidRun(t *testing.T) {
+func TestRedisKilledMidRun(t *testing.T) { //nolint:paralleltest // ten processes want the machine to themselves
 	server := realRedis(t)
 	d := newDRF(scaled())
 	reports := fleet(t, 10, workerSpec{
@@ -266,7 +266,7 @@ type redisServer struct {
 // is left out, aloud; in CI that is a failure.
 func realRedis(t testing.TB) *redisServer {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	_, err := exec.LookPath("redis-server")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("redis-server is not installed: CI must not leave out the tests on a real Redis")
@@ -278,7 +278,6 @@ func realRedis(t testing.TB) *redisServer {
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
 	s := &redisServer{t: t, addr: addr}
-	_ = path
 	s.start()
 	t.Cleanup(s.kill)
 	return s

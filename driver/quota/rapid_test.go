@@ -117,6 +117,7 @@ func TestAnyOrderAgainstTheThrottle(t *testing.T) {
 	}
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
 				windows := []Window{
 					{"a", rapid.IntRange(1, 6).Draw(rt, "short"), 10 * time.Second},

@@ -302,8 +302,14 @@ func (s *sqliteStore) openFile(ctx context.Context) error {
 // moveAside keeps a damaged file for whoever wants to look at it.
 func (s *sqliteStore) moveAside() error {
 	_ = s.shutFile()
-	if info, err := os.Stat(s.path); err != nil || s.info != nil && !os.SameFile(info, s.info) {
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil // another process has done it
+	case err != nil:
+		return err
+	case s.info != nil && !os.SameFile(info, s.info):
+		return nil // and begun a new one
 	}
 	to := fmt.Sprintf("%s.damaged-%d", s.path, time.Now().Unix())
 	if err := os.Rename(s.path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
