@@ -58,7 +58,7 @@ func deliver(k *call, ans *answer, out any) error {
 
 // answerFault judges a complete answer: nil for one to deliver.
 func (k *call) answerFault(ans *answer) *fault {
-	if ans.status/100 != 2 && !(k.poll && isOutcome(ans)) {
+	if ans.status/100 != 2 && (!k.poll || !isOutcome(ans)) {
 		return k.statusFault(ans)
 	}
 	if k.plainOK || len(bytes.TrimSpace(ans.body)) == 0 && ans.status != http.StatusOK || json.Valid(ans.body) {

@@ -63,6 +63,8 @@ func (r EventsResult) CursorAfter(n int) string {
 //
 //posthog:operation POST /api/projects/:project_id/query/
 func (c *Client) Events(ctx context.Context, p EventsParams) (EventsResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "get_events"
 	limit, err := boundedLimit(op, p.Limit, eventsDefaultLimit, eventsMaxLimit)
 	if err != nil {

@@ -52,6 +52,8 @@ const fieldsDefaultLimit = 100
 //posthog:operation GET /api/projects/:project_id/groups_types/
 //posthog:operation POST /api/projects/:project_id/query/
 func (c *Client) GetFields(ctx context.Context, p FieldsParams) (FieldsResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "get_fields"
 	name := strings.TrimSpace(p.Object)
 	kind, rest, prefixed := strings.Cut(name, ":")

@@ -128,6 +128,8 @@ func percent(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) + " 
 //
 //posthog:operation GET /api/projects/:project_id/feature_flags/
 func (c *Client) FeatureFlags(ctx context.Context, p FeatureFlagsParams) (FeatureFlagsResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "get_feature_flags"
 	q := url.Values{}
 	if p.Active != nil {

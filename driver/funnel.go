@@ -68,6 +68,8 @@ type FunnelStepResult struct {
 //
 //posthog:operation POST /api/projects/:project_id/query/
 func (c *Client) Funnel(ctx context.Context, p FunnelParams) (FunnelResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "analyze_funnel"
 	node, out, err := funnelNode(op, p, time.Now())
 	if err != nil {

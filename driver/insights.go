@@ -72,6 +72,8 @@ type CreateInsightParams struct {
 //posthog:operation GET /api/projects/:project_id/insights/
 //posthog:operation GET /api/projects/:project_id/insights/:id/
 func (c *Client) Insights(ctx context.Context, p InsightsParams) (InsightsResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "get_insights"
 	projectID, err := c.projectID(ctx, op)
 	if err != nil {

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/sony/gobreaker/v2"
@@ -25,11 +26,11 @@ func (c *Client) tryCheaply(ctx context.Context, br *breaker, k *call) *fault {
 		},
 		idempotent: true, probe: true,
 	})
-	if err != nil {
-		return nil // the call itself is the trial
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &fault{faultLocal, e}
 	}
-	if err := probe.encode(); err != nil {
-		return nil
+	if e := probe.encode(); e != nil {
+		return &fault{faultLocal, e}
 	}
 	probe.timeout = min(k.timeout, c.cfg.Timeouts.Read)
 	_, f := c.attempt(ctx, probe)

@@ -35,6 +35,8 @@ type ProjectInfo struct {
 //posthog:operation GET /api/projects/:project_id/
 //posthog:operation GET /api/personal_api_keys/@current/
 func (c *Client) ProjectInfo(ctx context.Context) (ProjectInfo, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "get_project_info"
 	id, err := c.projectID(ctx, op)
 	if err != nil {

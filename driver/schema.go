@@ -66,6 +66,8 @@ type ListObjectsResult struct {
 //posthog:operation GET /api/projects/:project_id/cohorts/
 //posthog:operation POST /api/projects/:project_id/query/
 func (c *Client) ListObjects(ctx context.Context, p ListObjectsParams) (ListObjectsResult, error) {
+	ctx, cancel := c.withTotal(ctx) // of all its requests
+	defer cancel()
 	const op = "list_objects"
 	switch p.Kind {
 	case "":
