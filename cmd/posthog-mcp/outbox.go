@@ -103,6 +103,9 @@ func (c *outboxListCmd) Run(ctx context.Context, w *world) error {
 func printOutbox(out io.Writer, st capture.Status, waiting, dead []capture.Item) error {
 	tw := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "%s: %d waiting (%d bytes), %d dead letters (%d bytes), at most %d bytes\n", st.Path, st.Queued, st.Bytes, st.Dead, st.DeadBytes, st.MaxBytes)
+	for _, file := range st.Damaged {
+		fmt.Fprintf(tw, "DAMAGED: the events in %s are not sent; recover what is in it, or delete it\n", file)
+	}
 	for _, d := range st.Destinations {
 		if d.LastError == "" {
 			continue
