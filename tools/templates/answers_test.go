@@ -24,6 +24,7 @@ func wholeDemo(t *testing.T) *demotest.Demo {
 	t.Helper()
 	ph, err := posthogtest.New(posthogtest.Options{
 		Data: data.Options{Seed: 1, Now: demotest.Now()}, Clock: demotest.Now, Throttle: posthogtest.Throttle{Off: true},
+		MaxExecution: 2 * time.Minute, // the race detector on a busy machine is slower than PostHog's limit allows
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ph.Close()) })
