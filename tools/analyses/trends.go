@@ -17,8 +17,8 @@ type TrendsIn struct {
 	After        tools.Time `json:"after,omitzero" jsonschema:"Start: -7d or ISO date" default:"-30d"`
 	Before       tools.Time `json:"before,omitzero" jsonschema:"End; now without" example:"2026-03-31"`
 	Breakdown    string     `json:"breakdown,omitempty" jsonschema:"plan or person.plan" example:"person.plan"`
-	Formula      string     `json:"formula,omitempty" jsonschema:"Such as A/B*100" example:"A/B*100"`
-	Compare      bool       `json:"compare,omitempty" jsonschema:"Also the period before"`
+	Formula      string     `json:"formula,omitempty" jsonschema:"As A/B*100" example:"A/B*100"`
+	Compare      bool       `json:"compare,omitempty" jsonschema:"With period before"`
 	TestAccounts bool       `json:"test_accounts,omitempty" jsonschema:"Include internal users"`
 }
 
