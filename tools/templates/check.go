@@ -18,6 +18,8 @@ var toolName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 
 var paramName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`) })
 
+var optionalMark = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`/\*\s*(?:if\s+\w+|end)\s*\*/`) })
+
 var definitionValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\w*)\}`) })
 
 // check holds a template to what a tool and its statement need.
@@ -140,6 +142,12 @@ func (t *Template) checkDefinition() error {
 // checkSQL parses the statement with all its optional parts and without any,
 // and compares its placeholders with the parameters.
 func (t *Template) checkSQL() error {
+	// To PostHog a mark without its partner is a comment: the part would always
+	// be there.
+	inner := choose(t.sql, func(string) bool { return true })
+	if at := optionalMark().FindStringIndex(inner); at != nil {
+		return t.faultAt(inner, at[0], "%s has no partner; an optional part is /* if name */ ... /* end */, none within another", inner[at[0]:at[1]])
+	}
 	used := map[string]bool{}
 	for _, name := range conditions(t.sql) {
 		i := slices.IndexFunc(t.Params, func(p Param) bool { return p.Name == name })
