@@ -22,7 +22,7 @@ type templatesCheckCmd struct {
 }
 
 // Run prints one line a template that is right and one a mistake, with its
-// place. Several directories are held together, as serve does: a name may be
+// place; advice does not make it fail. Several directories are held together, as serve does: a name may be
 // used once.
 func (c *templatesCheckCmd) Run(w *world) error {
 	team, err := openTemplates(c.Dir)
@@ -32,6 +32,11 @@ func (c *templatesCheckCmd) Run(w *world) error {
 	_, reports, faults := team.Check()
 	for _, fault := range faults {
 		fmt.Fprintln(w.out, fault)
+	}
+	for _, r := range reports {
+		for _, advice := range r.Advice {
+			fmt.Fprintf(w.out, "advice: %s\n", advice)
+		}
 	}
 	tw := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
 	total := 0

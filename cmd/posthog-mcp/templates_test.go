@@ -45,6 +45,13 @@ func TestTemplatesNewAndCheck(t *testing.T) {
 
 	raw, err := os.ReadFile(filepath.Join(dir, "count_trials.hogql"))
 	require.NoError(t, err)
+	all := strings.NewReplacer("count_trials", "count_all", "now() - toIntervalDay({days})", "toDateTime(0) + {days}", "timestamp >= ", "timestamp != ").Replace(string(raw))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "all.hogql"), []byte(all), 0o600))
+	p = startTemplates(t, "check", dir)
+	require.Zero(t, p.code, "advice is no mistake")
+	require.Regexp(t, `advice: .*all\.hogql:\d+:\d+: .*whole history`, p.out)
+	require.NoError(t, os.Remove(filepath.Join(dir, "all.hogql")))
+
 	broken := strings.NewReplacer("count_trials", "count_others", "{days})", "{weeks})").Replace(string(raw))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "others.hogql"), []byte(broken), 0o600))
 	p = startTemplates(t, "check", dir)

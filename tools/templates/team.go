@@ -53,6 +53,9 @@ type Report struct {
 	Spec   tools.Spec
 	Params int
 	Chars  int // of name, description and input schema: what a model reads of it
+	// Advice says what works but is seldom meant, such as reading the whole
+	// history; each a [FileError].
+	Advice []error
 }
 
 // Tokens estimates what the tool costs in every list of tools: about four
@@ -81,7 +84,9 @@ func (t *Team) Check() (list []tools.Tool, reports []Report, errs []error) {
 			for _, one := range found {
 				tool := one.tool()
 				list = append(list, tool)
-				reports = append(reports, report(withSlash(dir)+one.file, tool))
+				r := report(withSlash(dir)+one.file, tool)
+				r.Advice = one.advice(r.File)
+				reports = append(reports, r)
 			}
 			return nil
 		})

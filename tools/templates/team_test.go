@@ -87,6 +87,36 @@ func TestTeamRefusesDirectoriesThatCannotBeRead(t *testing.T) {
 	require.ErrorContains(t, errs[0], gone+": the directory cannot be read")
 }
 
+func TestCheckAdvises(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "good.hogql", strings.Replace(good, "params:", "definition: Events.\nparams:", 1))
+	write(t, dir, "odd.hogql", `---
+name: odd_one
+title: Odd
+doc: Counts all there is in a way that is seldom meant.
+---
+SELECT
+    countt()
+FROM events
+`)
+	team, err := Open([]string{dir}, nil)
+	require.NoError(t, err)
+	_, reports, errs := team.Check()
+	require.Empty(t, errs)
+	require.Len(t, reports, 2)
+	require.Empty(t, reports[0].Advice)
+	said := []string{}
+	for _, err := range reports[1].Advice {
+		said = append(said, strings.ReplaceAll(err.Error(), dir+"/", ""))
+	}
+	require.Len(t, said, 4)
+	require.Equal(t, "odd.hogql:8:6: events is read without a lower bound on timestamp: that is the whole history", said[0])
+	require.Regexp(t, `^odd\.hogql:7:5: the function countt may be unknown to PostHog; near are .*count`, said[1])
+	require.Contains(t, said[2], "LIMIT")
+	require.Contains(t, said[3], "definition")
+}
+
 func TestTeamBounds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
