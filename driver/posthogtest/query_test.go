@@ -87,7 +87,7 @@ func TestQueryErrors(t *testing.T) {
 		requireError(t, a, 400, "validation_error", "parse_error", "")
 		require.Contains(t, a.body["detail"], "JSON parse error - ", name)
 	}
-	requireError(t, c.do(http.MethodPost, "query/", `{"query":{"kind":"PathsQuery"}}`), 400, "validation_error", "not_supported_by_demo", "")
+	requireError(t, c.do(http.MethodPost, "query/", `{"query":{"kind":"WebOverviewQuery"}}`), 400, "validation_error", "not_supported_by_demo", "")
 	require.Equal(t, 200, c.query("SELECT 1").status)
 }
 
