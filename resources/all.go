@@ -22,8 +22,8 @@ const maxExport = 256 << 10
 // Config is what the resources are made from.
 type Config struct {
 	Client    *driver.Client
-	Registry  *tools.Registry
-	OutputDir string // where exports are; "" offers none
+	Registry  func() *tools.Registry // the one in force: teams edit their templates
+	OutputDir string                 // where exports are; "" offers none
 }
 
 // All gives the resources in the order in which hosts list them.
@@ -54,7 +54,7 @@ func All(cfg Config) []Resource {
 			URI: TemplatesURI, Name: "templates", MIMEType: JSON,
 			Doc: "The catalogue of script templates and operations, with older names that mean the same. Costs nothing.",
 			Read: func(context.Context, string) (Body, error) {
-				return encode(tools.Catalogue(cfg.Registry.List()))
+				return encode(tools.Catalogue(cfg.Registry().List()))
 			},
 		},
 		Outbox(cfg),
@@ -78,7 +78,7 @@ func call(ctx context.Context, cfg Config, tool string, args map[string]any) (Bo
 	if err != nil {
 		return Body{}, err
 	}
-	res := cfg.Registry.Call(ctx, cfg.Client, tool, raw)
+	res := cfg.Registry().Call(ctx, cfg.Client, tool, raw)
 	if res.IsError {
 		return Body{}, errors.New(res.Text)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/posthog-mcp/posthog-mcp/tools"
+	"github.com/posthog-mcp/posthog-mcp/tools/analyses"
 	"github.com/posthog-mcp/posthog-mcp/tools/annotations"
 	"github.com/posthog-mcp/posthog-mcp/tools/capture"
 	"github.com/posthog-mcp/posthog-mcp/tools/cohorts"
@@ -24,6 +25,7 @@ func Areas() []tools.Set {
 		query.Tools(),
 		events.Tools(),
 		templates.Tools(),
+		analyses.Tools(),
 		persons.Tools(),
 		cohorts.Tools(),
 		insights.Tools(),

@@ -16,14 +16,14 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/tools"
 )
 
-// addTools registers what the registry offers, schemas raw as they were
-// generated.
-func (s *Server) addTools() error {
-	list := s.cfg.Registry.List()
+// Offer serves the tools of a registry, schemas raw as they were generated, in
+// place of those served before, and tells connected hosts.
+func (s *Server) Offer(registry *tools.Registry) error {
+	list := registry.List()
 	served := make([]mcpserver.ServerTool, 0, len(list))
 	for _, t := range list {
 		spec := t.Spec()
-		input, output, err := s.cfg.Registry.Schema(spec.Name)
+		input, output, err := registry.Schema(spec.Name)
 		if err != nil {
 			return fmt.Errorf("server: %w", err)
 		}
@@ -40,7 +40,8 @@ func (s *Server) addTools() error {
 		}
 		served = append(served, mcpserver.ServerTool{Tool: tool, Handler: s.call})
 	}
-	s.mcp.AddTools(served...)
+	s.registry.Store(registry)
+	s.mcp.SetTools(served...)
 	return nil
 }
 
@@ -53,7 +54,7 @@ func (s *Server) call(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallTo
 	if report := s.progress(ctx, req); report != nil {
 		ctx = tools.WithProgress(ctx, report)
 	}
-	res := s.cfg.Registry.Call(ctx, s.cfg.Client, req.Params.Name, rawArguments(req))
+	res := s.registry.Load().Call(ctx, s.cfg.Client, req.Params.Name, rawArguments(req))
 	s.logCall(ctx, req.Params.Name, res, time.Since(start))
 
 	out := &mcp.CallToolResult{

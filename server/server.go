@@ -37,6 +37,7 @@ type Server struct {
 	log      *slog.Logger
 	subs     *subscriptions
 	calls    *callTable
+	registry atomic.Pointer[tools.Registry]
 	draining atomic.Bool
 	stop     func()
 }
@@ -68,7 +69,7 @@ func New(cfg Config) (*Server, error) {
 		mcpserver.WithCacheHints(300_000, mcp.CacheScopePrivate),
 		mcpserver.WithMethodCacheHints(mcp.MethodResourcesRead, 2_000, mcp.CacheScopePrivate),
 	)
-	if err := s.addTools(); err != nil {
+	if err := s.Offer(cfg.Registry); err != nil {
 		return nil, err
 	}
 	s.addResources()

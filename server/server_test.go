@@ -86,7 +86,7 @@ func newServer(t *testing.T, p *probe) *server.Server {
 	require.NoError(t, err)
 	s, err := server.New(server.Config{
 		Client: ph, Registry: registry, Version: "test", Logger: slog.New(slog.DiscardHandler),
-		Resources: resources.All(resources.Config{Client: ph, Registry: registry, OutputDir: t.TempDir()}),
+		Resources: resources.All(resources.Config{Client: ph, Registry: func() *tools.Registry { return registry }, OutputDir: t.TempDir()}),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -27,7 +27,7 @@ func (c *callCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	app, err := assemble(c.connectFlags, c.toolFlags, w, c.logger(w))
+	app, err := assemble(ctx, c.connectFlags, c.toolFlags, w, c.logger(w))
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (c *demoCmd) Run(ctx context.Context, w *world) error {
 		return c.dump(w)
 	}
 	start := time.Now()
-	app, err := assemble(connectFlags{Demo: true, Seed: c.Seed}, toolFlags{}, w, slog.New(slog.DiscardHandler))
+	app, err := assemble(ctx, connectFlags{Demo: true, Seed: c.Seed}, toolFlags{}, w, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -29,13 +29,14 @@ const (
 
 // cli is the whole command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve MCP: over stdio, or over HTTP with --transport http."`
-	Demo    demoCmd    `cmd:"" help:"A guided tour on an embedded PostHog: no key, no network."`
-	Call    callCmd    `cmd:"" help:"Call one tool and print its answer."`
-	Tools   toolsCmd   `cmd:"" help:"List the tools."`
-	Outbox  outboxCmd  `cmd:"" help:"Captured events that wait for PostHog."`
-	Config  configCmd  `cmd:"" help:"Show each setting, its value and where it came from."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Serve MCP: over stdio, or over HTTP with --transport http."`
+	Demo      demoCmd      `cmd:"" help:"A guided tour on an embedded PostHog: no key, no network."`
+	Call      callCmd      `cmd:"" help:"Call one tool and print its answer."`
+	Tools     toolsCmd     `cmd:"" help:"List the tools."`
+	Outbox    outboxCmd    `cmd:"" help:"Captured events that wait for PostHog."`
+	Templates templatesCmd `cmd:"" help:"Check or begin a team's own templates."`
+	Config    configCmd    `cmd:"" help:"Show each setting, its value and where it came from."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // grammar gives the command line to parse. Hosts start serve, and wait: its

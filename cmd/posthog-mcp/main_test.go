@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -159,6 +162,29 @@ func TestToolsListsEverything(t *testing.T) {
 	p = start(t, nil, "", "tools", "--read-only")
 	require.Contains(t, p.out, "get_cohorts")
 	require.NotContains(t, p.out, "create_cohort")
+}
+
+func TestTeamTemplatesAreToolsAndEditsAreTakenUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, nil, "", "templates", "new", "count_trials", dir)
+	require.Equal(t, 0, p.code, p.err)
+	p = start(t, nil, "", "templates", "check", dir)
+	require.Equal(t, 0, p.code, p.out)
+	p = start(t, nil, "", "tools", "--templates", dir, "--toolsets", "all")
+	require.Equal(t, 0, p.code, p.err)
+	require.Contains(t, p.out, "count_trials")
+
+	w := &world{in: strings.NewReader(""), out: io.Discard, err: io.Discard, environ: func(string) (string, bool) { return "", false }}
+	app, err := assemble(t.Context(), connectFlags{Demo: true, Seed: 1}, toolFlags{Templates: []string{dir}, Toolsets: []string{"all"}}, w, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer app.close()
+	p = start(t, nil, "", "templates", "new", "count_payers", dir)
+	require.Equal(t, 0, p.code, p.err)
+	require.Eventually(t, func() bool {
+		_, ok := app.current.Load().Get("count_payers")
+		return ok && app.server.MCP().GetTool("count_payers") != nil
+	}, 10*time.Second, 50*time.Millisecond)
 }
 
 func TestDemoTour(t *testing.T) {

@@ -28,7 +28,7 @@ type serveCmd struct {
 // Run serves until the host hangs up or a signal arrives.
 func (c *serveCmd) Run(ctx context.Context, w *world) error {
 	log := c.logger(w)
-	app, err := assemble(c.connectFlags, c.toolFlags, w, log)
+	app, err := assemble(ctx, c.connectFlags, c.toolFlags, w, log)
 	if err != nil {
 		return err
 	}

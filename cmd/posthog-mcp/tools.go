@@ -16,7 +16,7 @@ type toolsCmd struct {
 
 // Run prints the list. It needs no key and no network.
 func (c *toolsCmd) Run(w *world) error {
-	registry, err := c.registry(slog.New(slog.DiscardHandler))
+	registry, err := c.own(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return &usageError{err}
 	}
