@@ -377,6 +377,9 @@ func TestRefusals(t *testing.T) {
 		d.Refused(t, driver.KindNotFound, "note_created", tool, args)
 		d.WithoutScopes(t, "query:read", []string{"project:read"}, tool, args)
 	}
+	half := d.OK(t, "analyze_trends", `{"series":["note_created","note_creatd"]}`)
+	require.Contains(t, half.Text, "Series 2 is zero because this project has no such event")
+	require.NotContains(t, d.OK(t, "analyze_trends", `{"series":["note_created","note_created[person.plan=x]"]}`).Text, "no such event")
 	// An event that exists and did not happen is no mistake.
 	require.NotEmpty(t, d.OK(t, "analyze_trends", `{"series":["note_created[person.plan=nothing of the kind]"]}`).Rows)
 }

@@ -3,6 +3,7 @@ package analyses
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,9 @@ func analyzeTrends() tools.Tool {
 					return TrendsOut{}, err
 				}
 			}
-			return trendsOut(res, in, p, tools.Now(ctx)), nil
+			out := trendsOut(res, in, p, tools.Now(ctx))
+			out.notices = append(out.notices, unknown(ctx, ph, res, in, names)...)
+			return out, nil
 		},
 	}
 }
@@ -74,6 +77,35 @@ func empty(res driver.TrendsResult) bool {
 		}
 	}
 	return true
+}
+
+// unknown says which of the series without any number counts an event that does
+// not exist. The answer of the others stands, whether or not that can be found
+// out.
+func unknown(ctx context.Context, ph *driver.Client, res driver.TrendsResult, in TrendsIn, names []string) []string {
+	if in.Formula != "" || empty(res) {
+		return nil
+	}
+	seen := map[int]bool{}
+	for _, l := range res.Lines {
+		for _, v := range l.Values {
+			seen[l.Series] = seen[l.Series] || v != 0
+		}
+	}
+	var zero []string
+	for i, name := range names {
+		if !seen[i] {
+			zero = append(zero, name)
+		}
+	}
+	if len(zero) == 0 {
+		return nil
+	}
+	m, err := ph.MissingEvent(ctx, "analyze_trends", zero)
+	if err != nil || m == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("Series %d is zero because this project has no such event; see list_objects.", slices.Index(names, m.Name)+1)}
 }
 
 // line is a line of the answer with the same line of the period before.
