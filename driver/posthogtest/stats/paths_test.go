@@ -74,3 +74,15 @@ func TestTrendsFormulaAndCompare(t *testing.T) {
 	require.Equal(t, "2026-11-09", days("-7d", "")[1]["days"].([]any)[0], "whole weeks")
 	require.Equal(t, "2026-11-16", days("-3d", "")[1]["days"].([]any)[0])
 }
+
+func TestActiveUsersOfLongIntervalsAreThoseOfTheInterval(t *testing.T) {
+	t.Parallel()
+	for interval, maths := range map[string][]string{"week": {"weekly_active"}, "month": {"weekly_active", "monthly_active"}} {
+		line := func(math string) []float64 {
+			return numbers(rows(t, shared, `{"kind":"TrendsQuery","interval":"`+interval+`","dateRange":{"date_from":"-60d"},"series":[{"kind":"EventsNode","event":"note_created","math":"`+math+`"}]}`)[0]["data"])
+		}
+		for _, math := range maths {
+			require.Equal(t, line("dau"), line(math), "%s by the %s", math, interval)
+		}
+	}
+}

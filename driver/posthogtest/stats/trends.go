@@ -277,7 +277,13 @@ type measure struct {
 // measure reads the series' math.
 func (n *eventsNode) measure(c *chart) (*measure, error) {
 	m := &measure{name: n.Math}
-	switch n.Math {
+	// In weeks and months the people of the last 7 or 30 days are those of the
+	// interval itself, as at PostHog.
+	unit := c.step.unit
+	if n.Math == "weekly_active" && (unit == 'w' || unit == 'm') || n.Math == "monthly_active" && unit == 'm' {
+		m.name = "dau"
+	}
+	switch m.name {
 	case "", "total":
 		m.name = "total"
 		m.value = func(events []*data.Event) float64 { return float64(len(events)) }
