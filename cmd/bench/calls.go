@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -80,6 +81,12 @@ func against(s subject, url string) subject {
 	return s
 }
 
+// same asks one thing again and again, another something new each time: no
+// answer comes from the cache.
+func same(int) map[string]any { return map[string]any{} }
+
+func another(i int) map[string]any { return map[string]any{"search": strconv.Itoa(i)} }
+
 func callCosts(ctx context.Context, out io.Writer, bare, ours subject, n int) error {
 	fast, slow := upstream(0), upstream(50*time.Millisecond)
 	defer fast.Close()
@@ -90,11 +97,12 @@ func callCosts(ctx context.Context, out io.Writer, bare, ours subject, n int) er
 		name string
 		s    subject
 		tool string
-		args map[string]any
+		args func(i int) map[string]any
 	}{
-		{"bare mcp-go, no upstream", bare, "hello", map[string]any{"name": "a"}},
-		{"posthog-mcp, upstream at once", against(ours, fast.URL), "get_annotations", map[string]any{}},
-		{"posthog-mcp, upstream in 50 ms", against(ours, slow.URL), "get_annotations", map[string]any{}},
+		{"bare mcp-go, no upstream", bare, "hello", same},
+		{"posthog-mcp, from the cache", against(ours, fast.URL), "get_annotations", same},
+		{"posthog-mcp, upstream at once", against(ours, fast.URL), "get_annotations", another},
+		{"posthog-mcp, upstream in 50 ms", against(ours, slow.URL), "get_annotations", another},
 	} {
 		p, err := launch(ctx, c.s)
 		if err != nil {
@@ -117,16 +125,16 @@ func callCosts(ctx context.Context, out io.Writer, bare, ours subject, n int) er
 	return tw.Flush()
 }
 
-func inSequence(p *peer, tool string, args map[string]any, n int) ([]time.Duration, error) {
-	for range 20 { // warm up
-		if err := p.call(tool, args); err != nil {
+func inSequence(p *peer, tool string, args func(i int) map[string]any, n int) ([]time.Duration, error) {
+	for i := range 20 { // warm up
+		if err := p.call(tool, args(-i)); err != nil {
 			return nil, err
 		}
 	}
 	took := make([]time.Duration, n)
 	for i := range n {
 		begin := time.Now()
-		if err := p.call(tool, args); err != nil {
+		if err := p.call(tool, args(i)); err != nil {
 			return nil, err
 		}
 		took[i] = time.Since(begin)
@@ -135,12 +143,12 @@ func inSequence(p *peer, tool string, args map[string]any, n int) ([]time.Durati
 	return took, nil
 }
 
-func atOnce(p *peer, tool string, args map[string]any, n int) (float64, error) {
+func atOnce(p *peer, tool string, args func(i int) map[string]any, n int) (float64, error) {
 	errs := make(chan error, n)
 	begin := time.Now()
 	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() { errs <- p.call(tool, args) })
+	for i := range n {
+		wg.Go(func() { errs <- p.call(tool, args(n+i)) })
 	}
 	wg.Wait()
 	took := time.Since(begin)
