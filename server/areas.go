@@ -6,6 +6,7 @@ import (
 	"github.com/posthog-mcp/posthog-mcp/tools/annotations"
 	"github.com/posthog-mcp/posthog-mcp/tools/capture"
 	"github.com/posthog-mcp/posthog-mcp/tools/cohorts"
+	errortools "github.com/posthog-mcp/posthog-mcp/tools/errors"
 	"github.com/posthog-mcp/posthog-mcp/tools/events"
 	"github.com/posthog-mcp/posthog-mcp/tools/experiments"
 	"github.com/posthog-mcp/posthog-mcp/tools/flags"
@@ -26,6 +27,7 @@ func Areas() []tools.Set {
 		events.Tools(),
 		templates.Tools(),
 		analyses.Tools(),
+		errortools.Tools(),
 		persons.Tools(),
 		cohorts.Tools(),
 		insights.Tools(),
