@@ -11,6 +11,9 @@ const (
 	// bulkReserve is the part of a long window, in percent, that is not for
 	// bulk work even to wait for.
 	bulkReserve = 10
+	// maxPhantoms bounds the requests of strangers that are kept one by one; no
+	// window of PostHog's comes near it.
+	maxPhantoms = 10_000
 	// waiterGrace is how long after its time a waiter of another process keeps
 	// its place: longer than a process takes to wake up.
 	waiterGrace = 150 * time.Millisecond
@@ -42,7 +45,7 @@ func (g *ledger) log(now time.Duration, w Window) *windowLog {
 		l = &windowLog{per: w.Per}
 		g.logs[w.Name] = l
 		if g.cautious && w.Per >= longWindow {
-			half := w.Limit / 2
+			half := min(w.Limit/2, maxPhantoms)
 			for i := range half {
 				l.phantoms.insert(now - w.Per + w.Per*time.Duration(i+1)/time.Duration(half))
 			}

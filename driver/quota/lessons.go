@@ -113,6 +113,7 @@ func (s *lessons) refused(w Window, u Usage, now time.Time) Refusal {
 	if u.Learned {
 		r.Phantoms = max(0, limit-ours-strangers)
 	}
+	r.Phantoms = min(r.Phantoms, maxPhantoms)
 	newEpisode := !u.Shut
 	if float64(ours) >= oursAbove*float64(limit) { // PostHog counted later than we think
 		if newEpisode {
