@@ -176,7 +176,7 @@ func tabulatePaths(raw json.RawMessage) *InsightTable {
 	if decodeJSON(raw, &links) != nil {
 		return nil
 	}
-	t := &InsightTable{Columns: []string{"from", "to", "people"}}
+	t := &InsightTable{Columns: []string{"from", "to", "paths"}}
 	for _, l := range links {
 		t.Rows = append(t.Rows, []any{l.Source, l.Target, l.Value})
 	}

@@ -102,7 +102,7 @@ func TestTabulate(t *testing.T) {
 		},
 		"paths": {
 			"PathsQuery", `[{"source":"1_/","target":"2_/a","value":4}]`,
-			[]string{"from", "to", "people"}, [][]any{{"1_/", "2_/a", n("4")}},
+			[]string{"from", "to", "paths"}, [][]any{{"1_/", "2_/a", n("4")}},
 		},
 	}
 	for name, tt := range tests {
