@@ -37,7 +37,10 @@ oracle: ## parser and evaluator against PostHog's parser and ClickHouse; needs N
 clients: build ## Inspector, TypeScript SDK and the conformance suite against the demo; needs Node
 	.ci/clients/run $(BIN)
 
+chaos: ## the scoreboard of resilience as a table; ARGS="-seed 1 -fast -rows 1,5-8"
+	$(GO) run ./cmd/chaos $(ARGS)
+
 ci: ## what runs before every landing
 	.ci/run
 
-.PHONY: help build demo test race lint golden fuzz bench oracle clients ci
+.PHONY: help build demo test race lint golden fuzz bench oracle clients chaos ci

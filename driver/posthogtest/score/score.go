@@ -17,8 +17,8 @@ import (
 
 // Environment of a test that cmd/chaos runs.
 const (
-	EnvMeasuring = "POSTHOG_CHAOS"      // "1": bars of real time count
-	EnvSeed      = "POSTHOG_CHAOS_SEED" // of faults and load, in decimal
+	EnvMeasuring = "CHAOS"      // "1": bars of real time count, rows are measured in full
+	EnvSeed      = "CHAOS_SEED" // of faults and load, in decimal
 )
 
 // prefix starts the line of a row.
