@@ -179,7 +179,7 @@ func (s *shared) worked() {
 // failed notes that the store did not answer. The end of the caller's own time
 // is no failure.
 func (s *shared) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+	if spent(ctx) != nil {
 		return
 	}
 	s.mu.Lock()
@@ -225,8 +225,8 @@ func (s *shared) Reserve(ctx context.Context, a Ask) (Grant, error) {
 		}
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return Grant{}, context.Cause(ctx)
+		if spent := spent(ctx); spent != nil {
+			return Grant{}, spent
 		}
 		s.failed(ctx, err)
 		return s.reserveAlone(ctx, a)

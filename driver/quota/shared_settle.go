@@ -99,8 +99,8 @@ func (s *shared) Usage(ctx context.Context, windows []Window) ([]Usage, error) {
 			}
 			return all, nil
 		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+		if spent := spent(ctx); spent != nil {
+			return nil, spent
 		}
 		s.failed(ctx, err)
 	}
@@ -113,7 +113,7 @@ func (s *shared) TakeSlot(ctx context.Context, name string, limit int, lease tim
 		return 0, false, 0, errStoreAway
 	}
 	id, ok, wait, err = s.back.TakeSlot(ctx, name, limit, lease)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && spent(ctx) == nil {
 		s.failed(ctx, err)
 		err = fmt.Errorf("%w: %w", errStoreAway, err)
 	}

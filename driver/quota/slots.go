@@ -42,8 +42,8 @@ func (l *Limiter) Hold(ctx context.Context, name string, limit int) (release fun
 		switch {
 		case err == nil && ok:
 			return l.keep(slots, name, id), nil
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+		case spent(ctx) != nil:
+			return nil, spent(ctx)
 		case errors.Is(err, errStoreAway):
 			return func() {}, nil
 		case err != nil:
@@ -57,6 +57,19 @@ func (l *Limiter) Hold(ctx context.Context, name string, limit int) (release fun
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// spent says why the caller's time is over, nil while it is not. A connection
+// whose deadline comes from ctx can time out a moment before ctx is done: that
+// is no failure of the store.
+func spent(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // keep renews a place until it is released.
